@@ -1,0 +1,104 @@
+/**
+ * What a sync endpoint takes at once.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LimitsService {
+  /**
+   * Bytes of one incoming frame. 2 MiB: D1 stores no row and no string over 2 MB, so more could
+   * not be kept anyway.
+   */
+  readonly maxFrameBytes: number
+  /** Bytes of one event as JSON. Below D1's 2 MB for a row, with room for its other columns. */
+  readonly maxEventBytes: number
+  /** Events of one push. The official client sends at most 100, this project's likewise. */
+  readonly maxBatchEvents: number
+  /** Events of one page of a pull. LiveStore rebases once per page, so few large ones are best. */
+  readonly maxPageEvents: number
+  /** Bytes of one page of a pull, unless a single event is larger. As the official server. */
+  readonly maxPageBytes: number
+  /** Characters (UTF-16 code units) of a storeId. */
+  readonly maxStoreIdLength: number
+  /**
+   * Bytes of the payload as JSON. A hibernating socket keeps it, with all else it must remember,
+   * in an attachment of 16,384 bytes.
+   */
+  readonly maxPayloadBytes: number
+  /** Live pulls of one socket. LiveStore has one, its devtools add one. */
+  readonly maxSubscriptions: number
+  /** Chunks sent to a subscription and not yet acknowledged before it is left to itself. */
+  readonly maxChunksInFlight: number
+}
+
+const limit = (name: string, otherwise: number): Config.Config<number> =>
+  Config.integer(name).pipe(
+    Config.validate({
+      message: `${name} is not a positive integer`,
+      validation: (value) => Number.isSafeInteger(value) && value > 0
+    }),
+    Config.withDefault(otherwise)
+  )
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits, LimitsService>() {
+  /** @since 0.1.0 */
+  static readonly defaults: LimitsService = {
+    maxFrameBytes: 2 * 1024 * 1024,
+    maxEventBytes: 1_800_000,
+    maxBatchEvents: 1_000,
+    maxPageEvents: 1_000,
+    maxPageBytes: 900_000,
+    maxStoreIdLength: 256,
+    maxPayloadBytes: 10_000,
+    maxSubscriptions: 16,
+    maxChunksInFlight: 16
+  }
+
+  /**
+   * The defaults, with some of them changed.
+   *
+   * @since 0.1.0
+   */
+  static readonly layer = (limits: Partial<LimitsService> = {}): Layer.Layer<Limits> =>
+    Layer.succeed(Limits, { ...Limits.defaults, ...limits })
+
+  /**
+   * The limits as configuration, each a positive integer under its own name, the default where it
+   * is not set. A value that is no such number fails: a mistyped limit is not silently another one.
+   *
+   * @since 0.1.0
+   */
+  static readonly config: Config.Config<LimitsService> = Config.all({
+    maxFrameBytes: limit("TIDELOG_MAX_FRAME_BYTES", Limits.defaults.maxFrameBytes),
+    maxEventBytes: limit("TIDELOG_MAX_EVENT_BYTES", Limits.defaults.maxEventBytes),
+    maxBatchEvents: limit("TIDELOG_MAX_BATCH_EVENTS", Limits.defaults.maxBatchEvents),
+    maxPageEvents: limit("TIDELOG_MAX_PAGE_EVENTS", Limits.defaults.maxPageEvents),
+    maxPageBytes: limit("TIDELOG_MAX_PAGE_BYTES", Limits.defaults.maxPageBytes),
+    maxStoreIdLength: limit("TIDELOG_MAX_STORE_ID_LENGTH", Limits.defaults.maxStoreIdLength),
+    maxPayloadBytes: limit("TIDELOG_MAX_PAYLOAD_BYTES", Limits.defaults.maxPayloadBytes),
+    maxSubscriptions: limit("TIDELOG_MAX_SUBSCRIPTIONS", Limits.defaults.maxSubscriptions),
+    maxChunksInFlight: limit("TIDELOG_MAX_CHUNKS_IN_FLIGHT", Limits.defaults.maxChunksInFlight)
+  })
+
+  /**
+   * The limits that the current `ConfigProvider` names, by default the environment.
+   *
+   * @since 0.1.0
+   */
+  static readonly layerConfig: Layer.Layer<Limits, ConfigError.ConfigError> = Layer.effect(
+    Limits,
+    Limits.config
+  )
+}

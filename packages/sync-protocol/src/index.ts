@@ -1,0 +1,15 @@
+/**
+ * The protocol between a LiveStore app and its sync backend. `SPEC.md` numbers its rules.
+ *
+ * @since 0.1.0
+ */
+export * as Chunking from "./Chunking.ts"
+export * as Dialect from "./Dialect.ts"
+export * as Frame from "./Frame.ts"
+export * as FrameText from "./FrameText.ts"
+export * as Handshake from "./Handshake.ts"
+export * as Limits from "./Limits.ts"
+export * as LogEvent from "./LogEvent.ts"
+export * as Message from "./Message.ts"
+export * as Refusal from "./Refusal.ts"
+export * as SyncError from "./SyncError.ts"

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Handshake, Limits as LimitsModule } from "../src/index.ts"
+
+const { Limits } = LimitsModule
+
+const configured = (entries: Record<string, string>) =>
+  Effect.provide(
+    Limits,
+    Limits.layerConfig.pipe(
+      Layer.provide(
+        Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(entries))))
+      )
+    )
+  )
+
+describe("Limits", () => {
+  it("[FRAME-5][HAND-2][PULL-5][PULL-8][REFUSE-3] the defaults are those of the rules", () => {
+    expect(Limits.defaults).toMatchObject({
+      maxFrameBytes: 2 * 1024 * 1024,
+      maxEventBytes: 1_800_000,
+      maxBatchEvents: 1_000,
+      maxStoreIdLength: 256,
+      maxPayloadBytes: 10_000,
+      maxSubscriptions: 16,
+      maxChunksInFlight: 16
+    })
+  })
+
+  it("[HAND-2] the longest storeId is what its Schema takes", () => {
+    const { maxStoreIdLength } = Limits.defaults
+    expect(Schema.is(Handshake.StoreId)("s".repeat(maxStoreIdLength))).toBe(true)
+    expect(Schema.is(Handshake.StoreId)("s".repeat(maxStoreIdLength + 1))).toBe(false)
+  })
+
+  it.effect("layer: the defaults, with some of them changed", () =>
+    Effect.gen(function* () {
+      expect(yield* Effect.provide(Limits, Limits.layer())).toStrictEqual(Limits.defaults)
+      expect(
+        yield* Effect.provide(Limits, Limits.layer({ maxBatchEvents: 7, maxPageBytes: 8 }))
+      ).toStrictEqual({ ...Limits.defaults, maxBatchEvents: 7, maxPageBytes: 8 })
+    })
+  )
+
+  it.effect("layerConfig: the defaults where nothing is set", () =>
+    Effect.gen(function* () {
+      expect(yield* configured({})).toStrictEqual(Limits.defaults)
+      expect(yield* configured({ TIDELOG_MAX_FRAME_BYTES: "65536" })).toStrictEqual({
+        ...Limits.defaults,
+        maxFrameBytes: 65_536
+      })
+    })
+  )
+
+  it.effect("layerConfig: every limit has its own name", () =>
+    Effect.gen(function* () {
+      const limits = yield* configured({
+        TIDELOG_MAX_FRAME_BYTES: "1",
+        TIDELOG_MAX_EVENT_BYTES: "2",
+        TIDELOG_MAX_BATCH_EVENTS: "3",
+        TIDELOG_MAX_PAGE_EVENTS: "4",
+        TIDELOG_MAX_PAGE_BYTES: "5",
+        TIDELOG_MAX_STORE_ID_LENGTH: "6",
+        TIDELOG_MAX_PAYLOAD_BYTES: "7",
+        TIDELOG_MAX_SUBSCRIPTIONS: "8",
+        TIDELOG_MAX_CHUNKS_IN_FLIGHT: "9"
+      })
+      expect(limits).toStrictEqual({
+        maxFrameBytes: 1,
+        maxEventBytes: 2,
+        maxBatchEvents: 3,
+        maxPageEvents: 4,
+        maxPageBytes: 5,
+        maxStoreIdLength: 6,
+        maxPayloadBytes: 7,
+        maxSubscriptions: 8,
+        maxChunksInFlight: 9
+      })
+    })
+  )
+
+  it.effect.each(["0", "-1", "1.5", "many", ""])("layerConfig: %j is no limit", (value) =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(configured({ TIDELOG_MAX_BATCH_EVENTS: value }))
+      expect(Exit.isFailure(exit)).toBe(true)
+    })
+  )
+})
