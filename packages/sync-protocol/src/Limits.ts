@@ -26,7 +26,7 @@ export interface LimitsService {
   readonly maxPageEvents: number
   /** Bytes of one page of a pull, unless a single event is larger. As the official server. */
   readonly maxPageBytes: number
-  /** Characters (UTF-16 code units) of a storeId. */
+  /** Characters (UTF-16 code units) of a storeId. The protocol allows 256; a server may take less. */
   readonly maxStoreIdLength: number
   /**
    * Bytes of the payload as JSON. A hibernating socket keeps it, with all else it must remember,

@@ -48,6 +48,22 @@ describe("Refusal", () => {
     seeded
   )
 
+  it("[REFUSE-1] the names are those that older clients and servers know", () => {
+    expect(Refusal.RefusalName.literals).toStrictEqual([
+      "InvalidRequest",
+      "UnknownRequest",
+      "DuplicateRequestId",
+      "StoreMismatch",
+      "InvalidBatch",
+      "BatchTooLarge",
+      "EventTooLarge",
+      "TooManySubscriptions",
+      "PushRejected",
+      "PullRejected",
+      "StorageUnavailable"
+    ])
+  })
+
   it("[REFUSE-1] on the wire it is an UnknownError whose cause is name and message, no more", () => {
     const refusal = new Refusal.Refusal({ name: "BatchTooLarge", message: "split it" })
     const encoded = Dialect.effect3.encode(Exit.fail(Refusal.toUnknownError(refusal)))

@@ -1,0 +1,101 @@
+/**
+ * What a socket remembers while its object is out of memory: who it is, and where its pulls stand.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { Session, SubscriptionState } from "./Connection.ts"
+
+/**
+ * Bytes that the platform keeps for a socket.
+ *
+ * Source: Cloudflare's documentation of `serializeAttachment`.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const MAX_BYTES = 16_384
+
+/** Bytes that one subscription takes at most: 32 digits of id, 16 of cursor, and what is around. */
+const SUBSCRIPTION_BYTES = 80
+
+/** Bytes of the platform's own header and of the object around the two parts. */
+const ENVELOPE_BYTES = 64
+
+/**
+ * The version of this format. A deploy can meet attachments of the version before it, or, when it
+ * is taken back, of the one after: those it cannot read are closed, and their clients come back.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const VERSION = 1
+
+const Attachment = Schema.parseJson(
+  Schema.Struct({
+    version: Schema.Literal(VERSION),
+    session: Session,
+    subscriptions: Schema.Array(SubscriptionTuple())
+  })
+)
+
+/** A subscription as a row: it is written at each delivery. */
+function SubscriptionTuple() {
+  const { cursor, inFlight, live, requestId, started } = SubscriptionState.fields
+  return Schema.transform(
+    Schema.Tuple(requestId, cursor, inFlight, live, started),
+    Schema.typeSchema(SubscriptionState),
+    {
+      strict: true,
+      decode: ([requestId, cursor, inFlight, live, started]) => ({
+        requestId,
+        cursor,
+        inFlight,
+        live,
+        started
+      }),
+      encode: (state) => toRow(state)
+    }
+  )
+}
+
+const toRow = (state: SubscriptionState) =>
+  [state.requestId, state.cursor, state.inFlight, state.live, state.started] as const
+
+/**
+ * @since 0.1.0
+ * @category codecs
+ */
+export const decode = Schema.decodeUnknownEither(Attachment)
+
+const encodeSession = Schema.encodeSync(Schema.parseJson(Session))
+
+/**
+ * Writes the attachments of one socket. Its session is encoded once; only the subscriptions change.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
+export const encoder = (
+  session: Session
+): ((subscriptions: ReadonlyArray<SubscriptionState>) => string) => {
+  const sessionText = encodeSession(session)
+  return (subscriptions) =>
+    `{"version":${VERSION},"session":${sessionText},"subscriptions":${JSON.stringify(
+      subscriptions.map(toRow)
+    )}}`
+}
+
+/**
+ * Whether a session leaves room for as many subscriptions as a connection may have.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const fits = (session: Session, maxSubscriptions: number): boolean => {
+  const text = encodeSession(session)
+  // The platform stores Latin-1 text with one byte a character, any other with two.
+  const bytes = /^[\u0000-\u00ff]*$/.test(text) ? text.length : 2 * text.length
+  const perSubscription = bytes === text.length ? SUBSCRIPTION_BYTES : 2 * SUBSCRIPTION_BYTES
+  return bytes + maxSubscriptions * perSubscription + ENVELOPE_BYTES <= MAX_BYTES
+}

@@ -1,0 +1,76 @@
+/**
+ * A client's connection, as the server sees it: who it is, and what can be done with its socket.
+ *
+ * @since 0.1.0
+ */
+import { Frame, Handshake, LogEvent } from "@tidelog/sync-protocol"
+import * as Schema from "effect/Schema"
+
+/**
+ * Who is at the other end. Bound when the socket opens (SPEC: HAND-6).
+ *
+ * - `connectionId`: names the connection in the server's log.
+ * - `payload`: what the app sent along, as it was authorised.
+ * - `identity`: what the authorisation returned.
+ * - `headers`: those of the request that the server was told to keep, names in lower case.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Session = Schema.Struct({
+  connectionId: Schema.String,
+  storeId: Handshake.StoreId,
+  payload: Schema.optional(Schema.Unknown),
+  identity: Schema.optional(Schema.Unknown),
+  headers: Schema.Record({ key: Schema.String, value: Schema.String })
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Session = typeof Session.Type
+
+/**
+ * What must be remembered of a pull to go on with it after the object was out of memory.
+ *
+ * - `cursor`: the last event that was sent.
+ * - `inFlight`: chunks sent and not yet acknowledged.
+ * - `started`: whether a first page was sent.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SubscriptionState = Schema.Struct({
+  requestId: Frame.RequestId,
+  live: Schema.Boolean,
+  cursor: LogEvent.SeqNum,
+  inFlight: Schema.NonNegativeInt,
+  started: Schema.Boolean
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type SubscriptionState = typeof SubscriptionState.Type
+
+/**
+ * An open socket. None of its members throws: a socket that is gone swallows what it is given, and
+ * the server hears of its end in time.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Connection {
+  readonly session: Session
+
+  /** Sends one text frame. */
+  readonly send: (frame: string) => void
+
+  /** Closes the socket. `reason`: for people, cut to what a close frame holds. */
+  readonly close: (code: number, reason: string) => void
+
+  /** Keeps the subscriptions where they outlive the object's memory. */
+  readonly save: (subscriptions: ReadonlyArray<SubscriptionState>) => void
+}

@@ -1,0 +1,194 @@
+/**
+ * Delivery: every pull is a cursor over the log, and one operation moves them all.
+ *
+ * @since 0.1.0
+ */
+import { FrameText } from "@tidelog/sync-protocol"
+import type { Dialect, Frame, Limits, LogEvent } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Connection, SubscriptionState } from "./Connection.ts"
+import type { EventLogService, StorageError } from "./EventLog.ts"
+import type { Page, Tail } from "./Tail.ts"
+
+/**
+ * A pull that is open.
+ *
+ * `admitted`: whether it was checked and may be served. Until then it only holds its request id.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Subscription {
+  readonly requestId: Frame.RequestId
+  readonly live: boolean
+  cursor: LogEvent.SeqNum
+  inFlight: number
+  started: boolean
+  admitted: boolean
+  /** Whether a page is being read for it. Until that is sent, nothing else may be. */
+  reading: boolean
+  readonly lock: Effect.Semaphore
+}
+
+/**
+ * A connection with its open pulls. `open` ends when either side closes: from then on nothing is
+ * taken from it or sent to it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Client {
+  readonly connection: Connection
+  readonly dialect: Dialect.Dialect
+  readonly subscriptions: Map<Frame.RequestId, Subscription>
+  open: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Delivery {
+  /**
+   * Sends a subscription what it is behind on, as far as its window allows. When it returns, the
+   * subscription is at the head, or waits for its reader.
+   */
+  readonly pump: (client: Client, subscription: Subscription) => Effect.Effect<void, StorageError>
+
+  /**
+   * Sends a subscription what memory holds for it, at once. Whether that was all there is to do:
+   * if not, the rest has to be read from the log, by `pump`.
+   */
+  readonly pumpFromMemory: (client: Client, subscription: Subscription) => boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeSubscription = (
+  state: Pick<SubscriptionState, "requestId" | "live" | "cursor"> & Partial<SubscriptionState>
+): Subscription => ({
+  requestId: state.requestId,
+  live: state.live,
+  cursor: state.cursor,
+  inFlight: state.inFlight ?? 0,
+  started: state.started ?? false,
+  admitted: state.started ?? false,
+  reading: false,
+  lock: Effect.unsafeMakeSemaphore(1)
+})
+
+/**
+ * Keeps what must outlive memory: the admitted subscriptions of a client.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const save = (client: Client): void => {
+  if (!client.open) return
+  const states: Array<SubscriptionState> = []
+  for (const subscription of client.subscriptions.values()) {
+    if (!subscription.admitted) continue
+    const { cursor, inFlight, live, requestId, started } = subscription
+    states.push({ cursor, inFlight, live, requestId, started })
+  }
+  client.connection.save(states)
+}
+
+/**
+ * Ends a request.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const sendExit = (
+  client: Client,
+  requestId: Frame.RequestId,
+  exit: Dialect.RequestExit
+): void => {
+  if (client.open) client.connection.send(FrameText.exit(requestId, client.dialect.encode(exit)))
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly log: EventLogService
+  readonly tail: Tail
+  readonly limits: Limits.LimitsService
+}): Delivery => {
+  const { limits, log, tail } = options
+  const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
+
+  const isOpen = (client: Client, subscription: Subscription) =>
+    client.open && client.subscriptions.get(subscription.requestId) === subscription
+
+  /** Whether there is something to send, and somebody who takes it. */
+  const isDue = (client: Client, subscription: Subscription) =>
+    isOpen(client, subscription) &&
+    subscription.admitted &&
+    subscription.inFlight < limits.maxChunksInFlight &&
+    (!subscription.started || subscription.cursor < tail.head())
+
+  const deliver = (client: Client, subscription: Subscription, page: Page) => {
+    client.connection.send(FrameText.chunk(subscription.requestId, page.text))
+    subscription.cursor = page.upTo
+    subscription.inFlight += 1
+    subscription.started = true
+    if (!subscription.live && page.upTo >= tail.head()) {
+      client.subscriptions.delete(subscription.requestId)
+      sendExit(client, subscription.requestId, Exit.void)
+    }
+  }
+
+  const pumpFromMemory = (client: Client, subscription: Subscription): boolean => {
+    // Whoever reads for it goes on until there is no more.
+    if (subscription.reading) return true
+    let sent = false
+    while (isDue(client, subscription)) {
+      const page = tail.page(subscription.cursor)
+      if (page === undefined) break
+      deliver(client, subscription, page)
+      sent = true
+    }
+    if (sent) save(client)
+    return !isDue(client, subscription)
+  }
+
+  /** The next page, from the log. */
+  const readPage = Effect.fnUntraced(function* (after: LogEvent.SeqNum) {
+    const entries = yield* log.read(after, size)
+    const last = entries.at(-1)
+    // The log is the truth: another writer may have moved its end, a restore may have cut it.
+    if (last === undefined) tail.moveTo(yield* log.head)
+    else if (last.seqNum > tail.head()) tail.moveTo(last.seqNum)
+    return tail.toPage(after, entries)
+  })
+
+  const pumpFromLog = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {
+    while (!pumpFromMemory(client, subscription)) {
+      subscription.reading = true
+      const page = yield* readPage(subscription.cursor)
+      // From here to the next read is one turn of the event loop: an append either comes before it
+      // and is seen, or finds `reading` false.
+      subscription.reading = false
+      // Meanwhile the pull may have ended.
+      if (!isDue(client, subscription)) return
+      deliver(client, subscription, page)
+      save(client)
+    }
+  })
+
+  return {
+    pumpFromMemory,
+    pump: (client, subscription) =>
+      Effect.suspend(() =>
+        !subscription.reading && pumpFromMemory(client, subscription)
+          ? Effect.void
+          : subscription.lock.withPermits(1)(pumpFromLog(client, subscription))
+      )
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * The event log in D1, the default.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import type { EventLog, StorageError } from "./EventLog.ts"
+import * as EventLogSql from "./EventLogSql.ts"
+import * as SqlEngineD1 from "./SqlEngineD1.ts"
+import type { StoreId } from "./StoreId.ts"
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  database: SqlEngineD1.Database
+): Layer.Layer<EventLog, StorageError, StoreId> =>
+  EventLogSql.layer.pipe(Layer.provide(SqlEngineD1.layer(database)))

@@ -1,0 +1,172 @@
+/**
+ * The SQL of the event log. Table names come from `StoreTable`, which leaves nothing to quote.
+ *
+ * @since 0.1.0
+ */
+import type { FrameText, Handshake, LogEvent } from "@tidelog/sync-protocol"
+import { Chunking } from "@tidelog/sync-protocol"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type { PageSize } from "./EventLog.ts"
+import type { Statement } from "./SqlEngine.ts"
+
+/**
+ * The registry of all stores in a database: which table is whose, and which incarnation it is.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const REGISTRY_TABLE = "tidelog_stores"
+
+/**
+ * Bytes of one JSON parameter. D1 takes strings up to 2 MB, and is fast near 1 MB.
+ */
+const MAX_PARAM_BYTES = 1_000_000
+
+/** Columns in the order in which a batch's JSON rows give them. */
+const COLUMNS = "seqNum, parentSeqNum, name, args, createdAt, clientId, sessionId"
+
+/**
+ * Opens a store's log, and makes it if it is new. The last result holds its registry row.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const open = (store: {
+  readonly storeId: Handshake.StoreId
+  readonly table: string
+  readonly createdAt: string
+}): NonEmptyReadonlyArray<Statement> => [
+  {
+    sql: `CREATE TABLE IF NOT EXISTS ${REGISTRY_TABLE} (
+      storeId TEXT PRIMARY KEY NOT NULL,
+      tableName TEXT NOT NULL UNIQUE,
+      backendId TEXT NOT NULL,
+      createdAt TEXT NOT NULL
+    ) STRICT`,
+    params: []
+  },
+  {
+    sql: `CREATE TABLE IF NOT EXISTS ${store.table} (
+      seqNum INTEGER PRIMARY KEY,
+      parentSeqNum INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      args TEXT,
+      createdAt TEXT NOT NULL,
+      clientId TEXT NOT NULL,
+      sessionId TEXT NOT NULL
+    ) STRICT`,
+    params: []
+  },
+  {
+    sql: `INSERT INTO ${REGISTRY_TABLE} (storeId, tableName, backendId, createdAt)
+      VALUES (?1, ?2, lower(hex(randomblob(16))), ?3) ON CONFLICT (storeId) DO NOTHING`,
+    params: [store.storeId, store.table, store.createdAt]
+  },
+  {
+    sql: `SELECT backendId FROM ${REGISTRY_TABLE} WHERE storeId = ?1`,
+    params: [store.storeId]
+  }
+]
+
+/**
+ * The head: column `head`.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const head = (table: string): Statement => ({
+  sql: `SELECT ${headOf(table)} AS head`,
+  params: []
+})
+
+const headOf = (table: string): string => `(SELECT coalesce(max(seqNum), 0) FROM ${table})`
+
+/**
+ * Appends a batch if its first parent is the head, else writes nothing.
+ *
+ * One statement, with the batch as one JSON parameter, as long as that is near 1 MB; else several,
+ * run as one transaction, each of which writes only if the one before it has: a later part may
+ * well find its own parent at the head of a log where the first part does not belong.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const append = (
+  table: string,
+  batch: NonEmptyReadonlyArray<FrameText.EventParts>
+): ReadonlyArray<Statement> =>
+  Chunking.chunkByBytes(batch, {
+    maxItems: Number.POSITIVE_INFINITY,
+    maxBytes: MAX_PARAM_BYTES,
+    // An upper bound, near enough to split by: escaping doubles a quote or a backslash.
+    sizeOf: (event) => 2 * ((event.args?.length ?? 0) + event.name.length) + 512
+  }).map((part, index, parts) => {
+    const previous = parts[index - 1]
+    const condition: Condition =
+      previous === undefined
+        ? { left: headOf(table), right: batch[0].parentSeqNum }
+        : { left: "changes()", right: previous.length }
+    const [first] = part
+    return part.length === 1 && first !== undefined
+      ? appendOne(table, first, condition)
+      : appendMany(table, part, condition)
+  })
+
+/** What has to be equal for a part to be written: an expression, and a parameter. */
+interface Condition {
+  readonly left: string
+  readonly right: number
+}
+
+const appendMany = (
+  table: string,
+  events: ReadonlyArray<FrameText.EventParts>,
+  { left, right }: Condition
+): Statement => ({
+  sql: `INSERT INTO ${table} (${COLUMNS})
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+    FROM json_each(?1) WHERE ${left} = ?2`,
+  params: [JSON.stringify(events.map(toRow)), right]
+})
+
+/** The arguments as a parameter of their own, unescaped: up to the size of a row. */
+const appendOne = (
+  table: string,
+  event: FrameText.EventParts,
+  { left, right }: Condition
+): Statement => ({
+  sql: `INSERT INTO ${table} (${COLUMNS})
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ${left} = ?8`,
+  params: [...toRow(event), right]
+})
+
+const toRow = (event: FrameText.EventParts): ReadonlyArray<string | number | null> => [
+  event.seqNum,
+  event.parentSeqNum,
+  event.name,
+  event.args ?? null,
+  event.createdAt,
+  event.clientId,
+  event.sessionId
+]
+
+/**
+ * The page after a position. SQLite adds up the sizes of the next events without reading their
+ * contents (`octet_length`), and then reads those that fit.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const read = (table: string, after: LogEvent.SeqNum, size: PageSize): Statement => ({
+  sql: `SELECT ${COLUMNS} FROM ${table}
+    WHERE seqNum > ?1 AND seqNum <= (
+      SELECT max(seqNum) FROM (
+        SELECT seqNum, row_number() OVER page AS place, sum(size) OVER page AS total FROM (
+          SELECT seqNum, coalesce(octet_length(args), 0) + octet_length(name) + 256 AS size
+          FROM ${table} WHERE seqNum > ?1 ORDER BY seqNum LIMIT ?2
+        ) WINDOW page AS (ORDER BY seqNum ROWS UNBOUNDED PRECEDING)
+      ) WHERE place = 1 OR total <= ?3
+    )
+    ORDER BY seqNum`,
+  params: [after, size.maxEvents, size.maxBytes]
+})

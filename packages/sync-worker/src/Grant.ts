@@ -1,0 +1,47 @@
+/**
+ * What the Worker tells the object about a connection that it has let in.
+ *
+ * It travels as a header of the upgrade request. The object can only be reached through the
+ * Worker, which sets the header itself, whatever the client sent under that name.
+ *
+ * @since 0.1.0
+ */
+import { Handshake } from "@tidelog/sync-protocol"
+import * as Schema from "effect/Schema"
+
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const HEADER = "x-tidelog-grant"
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Grant = Schema.Struct({
+  storeId: Handshake.StoreId,
+  payload: Schema.optional(Schema.Unknown),
+  identity: Schema.optional(Schema.Unknown)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Grant = typeof Grant.Type
+
+/** A header holds ASCII only. */
+const FromHeader = Schema.compose(Schema.StringFromUriComponent, Schema.parseJson(Grant))
+
+/**
+ * @since 0.1.0
+ * @category codecs
+ */
+export const decode = Schema.decodeUnknownEither(FromHeader)
+
+/**
+ * @since 0.1.0
+ * @category codecs
+ */
+export const encode = Schema.encodeSync(FromHeader)

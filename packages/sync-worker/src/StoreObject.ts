@@ -1,0 +1,255 @@
+/**
+ * One store's server inside a Durable Object: sockets that outlive its memory, and one runtime
+ * for as long as it is in memory.
+ *
+ * @since 0.1.0
+ */
+import type { DurableObjectState, WebSocket } from "@cloudflare/workers-types"
+import { Frame, Handshake, Limits } from "@tidelog/sync-protocol"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import type * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import * as Attachment from "./Attachment.ts"
+import { CloudflareEnv } from "./CloudflareEnv.ts"
+import type { Connection, Session } from "./Connection.ts"
+import * as Grant from "./Grant.ts"
+import { randomHex } from "./internal/randomHex.ts"
+import * as Sockets from "./internal/sockets.ts"
+import { StoreId } from "./StoreId.ts"
+import { SyncServer } from "./SyncServer.ts"
+import type { SyncServerService } from "./SyncServer.ts"
+
+/**
+ * The layer of a store's server: everything it is made of, but for the store and the bindings.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ServerLayer<E = never> = Layer.Layer<
+  SyncServer | Limits.Limits,
+  E,
+  StoreId | CloudflareEnv
+>
+
+/**
+ * The part of a Durable Object's state that is used.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ObjectState = Pick<
+  DurableObjectState,
+  "acceptWebSocket" | "getWebSockets" | "setWebSocketAutoResponse"
+>
+
+/**
+ * The handlers of a Durable Object.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoreObject {
+  readonly fetch: (request: Request) => Effect.Effect<Response>
+  readonly message: (socket: WebSocket, data: string | ArrayBuffer) => Effect.Effect<void>
+  readonly closed: (socket: WebSocket, code: number, reason: string) => Effect.Effect<void>
+  readonly failed: (socket: WebSocket) => Effect.Effect<void>
+}
+
+/** The server while it is in memory. */
+interface Activation {
+  readonly runtime: Runtime.Runtime<SyncServer | Limits.Limits>
+  readonly server: SyncServerService
+  readonly maxSubscriptions: number
+  readonly connections: Map<WebSocket, Connection>
+}
+
+/** The server could not be started. The object tries again with the next request. */
+class StartFailed extends Schema.TaggedError<StartFailed>("@tidelog/sync-worker/StartFailed")(
+  "StartFailed",
+  { cause: Schema.Defect }
+) {}
+
+/** The platform resets an object whose start takes 30 s. */
+const START_DEADLINE = "25 seconds"
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E>(options: {
+  readonly state: ObjectState
+  readonly env: object
+  readonly layer: ServerLayer<E>
+  /** Names of the request's headers that the session keeps. */
+  readonly forwardHeaders: ReadonlyArray<string>
+}): StoreObject => {
+  const { env, forwardHeaders, layer, state } = options
+  state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(Frame.PING_TEXT, Frame.PONG_TEXT))
+
+  let activation: Deferred.Deferred<Activation, StartFailed> | undefined
+
+  /** The server, started if it is not in memory. A start that failed is not kept. */
+  const activate = (storeId: Handshake.StoreId): Effect.Effect<Activation, StartFailed> =>
+    Effect.suspend(() => {
+      if (activation !== undefined) return Deferred.await(activation)
+      const starting = Deferred.unsafeMake<Activation, StartFailed>(FiberId.none)
+      activation = starting
+      return start(storeId).pipe(
+        Effect.onExit((exit) => {
+          if (Exit.isFailure(exit)) activation = undefined
+          return Deferred.done(starting, exit)
+        })
+      )
+    })
+
+  const start = (storeId: Handshake.StoreId): Effect.Effect<Activation, StartFailed> => {
+    const managed = ManagedRuntime.make(
+      Layer.provide(layer, Layer.merge(StoreId.layer(storeId), Layer.succeed(CloudflareEnv, env)))
+    )
+    return managed.runtimeEffect.pipe(
+      Effect.map((runtime) => ({
+        runtime,
+        server: Context.get(runtime.context, SyncServer),
+        maxSubscriptions: Context.get(runtime.context, Limits.Limits).maxSubscriptions,
+        connections: new Map<WebSocket, Connection>()
+      })),
+      Effect.tap((active) => Effect.provide(resume(active), active.runtime)),
+      Effect.timeout(START_DEADLINE),
+      Effect.mapError((cause) => new StartFailed({ cause })),
+      Effect.catchAllDefect((cause) => new StartFailed({ cause })),
+      Effect.tapError(({ cause }) =>
+        Effect.zipRight(
+          managed.disposeEffect,
+          Effect.logError("the store could not be opened", cause).pipe(
+            Effect.annotateLogs({ storeId }),
+            // The layer brings its own logger, but it did not come to be.
+            Effect.provide(Logger.json)
+          )
+        )
+      )
+    )
+  }
+
+  /** Takes up the sockets that outlived the object's memory. */
+  const resume = ({ connections, server }: Activation) =>
+    Effect.forEach(
+      state.getWebSockets(),
+      (socket) => {
+        const attachment = Attachment.decode(socket.deserializeAttachment())
+        if (Either.isLeft(attachment)) return closeUnreadable(socket)
+        const { session, subscriptions } = attachment.right
+        const connection = Sockets.toConnection(socket, session)
+        connections.set(socket, connection)
+        return server.connect(connection, subscriptions)
+      },
+      { discard: true }
+    )
+
+  const accept = Effect.fnUntraced(function* (
+    { connections, maxSubscriptions, server }: Activation,
+    grant: Grant.Grant,
+    request: Request
+  ) {
+    const session: Session = {
+      ...grant,
+      connectionId: yield* randomHex(8),
+      headers: pickHeaders(request.headers, forwardHeaders)
+    }
+    if (!Attachment.fits(session, maxSubscriptions)) {
+      return Sockets.refuse(
+        Handshake.CloseCode.payloadTooLarge,
+        "payload, identity and headers are too large to be kept with the connection"
+      )
+    }
+    const { 0: client, 1: socket } = new WebSocketPair()
+    state.acceptWebSocket(socket)
+    const connection = Sockets.toConnection(socket, session)
+    connection.save([])
+    connections.set(socket, connection)
+    yield* server.connect(connection)
+    return new Response(null, { status: 101, webSocket: client })
+  })
+
+  /** The server of a socket: in memory, or started for the store that the socket remembers. */
+  const activationOf = (socket: WebSocket): Effect.Effect<Activation | undefined, StartFailed> =>
+    Effect.suspend(() => {
+      if (activation !== undefined) return Deferred.await(activation)
+      const attachment = Attachment.decode(socket.deserializeAttachment())
+      return Either.isLeft(attachment)
+        ? Effect.as(closeUnreadable(socket), undefined)
+        : activate(attachment.right.session.storeId)
+    })
+
+  const forget = (socket: WebSocket) =>
+    Effect.suspend(() => {
+      // Nothing is started only to hear of an end.
+      if (activation === undefined) return Effect.void
+      return Effect.flatMap(Deferred.await(activation), ({ connections, server }) => {
+        const connection = connections.get(socket)
+        connections.delete(socket)
+        return connection === undefined ? Effect.void : server.disconnect(connection)
+      })
+    }).pipe(Effect.ignore)
+
+  return {
+    fetch: (request) => {
+      const grant = Grant.decode(request.headers.get(Grant.HEADER))
+      if (Either.isLeft(grant)) return Effect.succeed(new Response("Forbidden\n", { status: 403 }))
+      return activate(grant.right.storeId).pipe(
+        Effect.flatMap((active) =>
+          Effect.provide(accept(active, grant.right, request), active.runtime)
+        ),
+        Effect.catchTag("StartFailed", () =>
+          Effect.sync(() => Sockets.refuse(Handshake.CloseCode.tryAgainLater, CANNOT_OPEN))
+        )
+      )
+    },
+
+    message: (socket, data) =>
+      activationOf(socket).pipe(
+        Effect.flatMap((active) => {
+          const connection = active?.connections.get(socket)
+          if (active === undefined || connection === undefined) return Effect.void
+          const frame = typeof data === "string" ? data : new Uint8Array(data)
+          return Effect.provide(active.server.receive(connection, frame), active.runtime)
+        }),
+        Effect.catchTag("StartFailed", () =>
+          Effect.sync(() =>
+            Sockets.close(socket, Handshake.CloseCode.tryAgainLater, CANNOT_OPEN)
+          )
+        )
+      ),
+
+    closed: (socket, code, reason) =>
+      Effect.zipRight(
+        forget(socket),
+        Effect.sync(() => Sockets.answerClose(socket, code, reason))
+      ),
+
+    failed: forget
+  }
+}
+
+const CANNOT_OPEN = "the store cannot be opened just now"
+
+const closeUnreadable = (socket: WebSocket): Effect.Effect<void> =>
+  Effect.sync(() =>
+    Sockets.close(socket, Handshake.CloseCode.tryAgainLater, "please connect again")
+  )
+
+const pickHeaders = (headers: Headers, names: ReadonlyArray<string>): Session["headers"] => {
+  const picked: Record<string, string> = {}
+  for (const name of names) {
+    const value = headers.get(name)
+    if (value !== null) picked[name.toLowerCase()] = value
+  }
+  return picked
+}

@@ -1,0 +1,120 @@
+/**
+ * The end of the log, in memory: where it is, and its latest events as text.
+ *
+ * @since 0.1.0
+ */
+import { FrameText } from "@tidelog/sync-protocol"
+import type { LogEvent, SyncError } from "@tidelog/sync-protocol"
+import type { LogEntry, PageSize } from "./EventLog.ts"
+import { takePage } from "./internal/page.ts"
+
+/**
+ * A page, ready to be sent to whoever stands at `after`.
+ *
+ * `upTo`: the last event in it. `text`: the text of its `PullResponse`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Page {
+  readonly after: LogEvent.SeqNum
+  readonly upTo: LogEvent.SeqNum
+  readonly text: string
+}
+
+/**
+ * Mutable, and owned by one server: its members run within one turn of the event loop.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tail {
+  readonly head: () => LogEvent.SeqNum
+
+  /** Events that now follow the head. */
+  readonly advance: (entries: ReadonlyArray<LogEntry>) => void
+
+  /** The log turned out to be elsewhere: what was remembered of it no longer counts. */
+  readonly moveTo: (head: LogEvent.SeqNum) => void
+
+  /**
+   * The page after a position, from memory: also the empty one at the head. `undefined` if it has
+   * to be read from the log.
+   */
+  readonly page: (after: LogEvent.SeqNum) => Page | undefined
+
+  /** Turns events that were read from the log into a page. */
+  readonly toPage: (after: LogEvent.SeqNum, entries: ReadonlyArray<LogEntry>) => Page
+}
+
+/**
+ * Bytes of events that stay in memory. A reader less than this behind costs no query. The object
+ * has 128 MB for everything.
+ */
+const MAX_BYTES = 4_000_000
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly head: LogEvent.SeqNum
+  readonly backendId: SyncError.BackendId
+  readonly size: PageSize
+}): Tail => {
+  let head = options.head
+  /** The position before the first remembered event. */
+  let start = head
+  let entries: Array<LogEntry> = []
+  let bytes = 0
+  /** The page last made from memory: all readers at the head take the same one. */
+  let latest: Page | undefined
+
+  const toPage = (after: LogEvent.SeqNum, taken: ReadonlyArray<LogEntry>): Page => {
+    const upTo = taken.at(-1)?.seqNum ?? after
+    return {
+      after,
+      upTo,
+      text: FrameText.pullResponse(
+        taken.map((entry) => entry.json),
+        FrameText.pageInfoAt(upTo, head),
+        options.backendId
+      )
+    }
+  }
+
+  const forget = () => {
+    let dropped = 0
+    for (; bytes > MAX_BYTES && dropped < entries.length; dropped++) {
+      bytes -= entries[dropped]?.bytes ?? 0
+      start = entries[dropped]?.seqNum ?? start
+    }
+    if (dropped > 0) entries = entries.slice(dropped)
+  }
+
+  return {
+    head: () => head,
+    advance: (appended) => {
+      for (const entry of appended) {
+        entries.push(entry)
+        bytes += entry.bytes
+        head = entry.seqNum
+      }
+      latest = undefined
+      forget()
+    },
+    moveTo: (position) => {
+      head = position
+      start = position
+      entries = []
+      bytes = 0
+      latest = undefined
+    },
+    page: (after) => {
+      if (after < start || after > head) return undefined
+      if (latest?.after !== after) latest = toPage(after, takePage(entries, after, options.size))
+      return latest
+    },
+    toPage
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * The server of a LiveStore sync backend on Cloudflare: Layers, and the Worker and the Durable
+ * Object that run them.
+ *
+ * @since 0.1.0
+ */
+export * as Attachment from "./Attachment.ts"
+export * as CloudflareEnv from "./CloudflareEnv.ts"
+export * as Connection from "./Connection.ts"
+export * as EventLog from "./EventLog.ts"
+export * as EventLogD1 from "./EventLogD1.ts"
+export * as EventLogMemory from "./EventLogMemory.ts"
+export * as StoreId from "./StoreId.ts"
+export * as StoreObject from "./StoreObject.ts"
+export * as StoreTable from "./StoreTable.ts"
+export * as SyncAuth from "./SyncAuth.ts"
+export * as SyncHooks from "./SyncHooks.ts"
+export * as SyncServer from "./SyncServer.ts"
+
+export { makeDurableObject, makeDurableObjectFromLayer } from "./DurableObject.ts"
+export type { DurableObjectOptions, SyncDurableObject } from "./DurableObject.ts"
+export { Forbidden, Unauthorized } from "./SyncAuth.ts"
+export { handleWebSocket, makeWorker, matchSyncRequest } from "./Worker.ts"
+export type { SyncOptions, SyncRequest } from "./Worker.ts"

@@ -1,0 +1,20 @@
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+
+/** A reader needs the first thing that is wrong, not a page of it. */
+const MAX_LENGTH = 200
+
+/**
+ * What is wrong with an input, in words for its sender: where, and what was expected there. Never
+ * what stood there instead: it may be a secret, and the words end up in logs.
+ */
+export const describe = (error: ParseResult.ParseError): string => {
+  // The formatter recurses into the input, which may be nested as deeply as its sender likes.
+  const issues = Either.try(() => ParseResult.ArrayFormatter.formatErrorSync(error))
+  const [issue] = Either.getOrElse(issues, () => [])
+  if (issue === undefined) return "invalid"
+  const message = issue.message.replace(/, actual .*$/s, "")
+  const path = issue.path.map(String).join(".")
+  const text = path === "" || message.startsWith(path) ? message : `${path}: ${message}`
+  return text.slice(0, MAX_LENGTH)
+}

@@ -1,0 +1,30 @@
+import type { LogEvent } from "@tidelog/sync-protocol"
+import type { LogEntry, PageSize } from "../EventLog.ts"
+
+/** The first index whose entry comes after a position. Entries ascend. */
+export const indexAfter = (entries: ReadonlyArray<LogEntry>, after: LogEvent.SeqNum): number => {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((entries[middle]?.seqNum ?? 0) > after) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** One page of ascending entries after a position: at least one, if there is one. */
+export const takePage = (
+  entries: ReadonlyArray<LogEntry>,
+  after: LogEvent.SeqNum,
+  size: PageSize
+): ReadonlyArray<LogEntry> => {
+  const start = indexAfter(entries, after)
+  let end = start
+  let bytes = 0
+  for (; end < entries.length && end - start < size.maxEvents; end++) {
+    bytes += entries[end]?.bytes ?? 0
+    if (bytes > size.maxBytes && end > start) break
+  }
+  return entries.slice(start, end)
+}

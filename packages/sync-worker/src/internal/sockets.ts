@@ -1,0 +1,46 @@
+import type { WebSocket } from "@cloudflare/workers-types"
+import { Handshake } from "@tidelog/sync-protocol"
+import * as Attachment from "../Attachment.ts"
+import type { Connection, Session } from "../Connection.ts"
+
+/** A socket that is already gone throws; its end is told by other ways. */
+const quietly = (use: () => void): void => {
+  try {
+    use()
+  } catch {
+    // Nothing to do: see above.
+  }
+}
+
+/** A hibernating socket as a connection. */
+export const toConnection = (socket: WebSocket, session: Session): Connection => {
+  const encode = Attachment.encoder(session)
+  return {
+    session,
+    send: (frame) => quietly(() => socket.send(frame)),
+    close: (code, reason) => close(socket, code, reason),
+    save: (subscriptions) => quietly(() => socket.serializeAttachment(encode(subscriptions)))
+  }
+}
+
+export const close = (socket: WebSocket, code: number, reason: string): void =>
+  quietly(() => socket.close(code, Handshake.closeReason(reason)))
+
+/** Codes that a peer's close may be reported with, and that no close frame may carry. */
+const UNSENDABLE = new Set([1005, 1006, 1015])
+
+/**
+ * Answers a close. Without an answer the other side would wait for one, and then see 1006.
+ */
+export const answerClose = (socket: WebSocket, code: number, reason: string): void =>
+  close(socket, UNSENDABLE.has(code) ? Handshake.CloseCode.normal : code, reason)
+
+/**
+ * A response that opens a WebSocket only to say why it is closed: a browser can read nothing else.
+ */
+export const refuse = (code: number, reason: string): Response => {
+  const { 0: client, 1: server } = new WebSocketPair()
+  server.accept()
+  server.close(code, Handshake.closeReason(reason))
+  return new Response(null, { status: 101, webSocket: client })
+}

@@ -1,0 +1,353 @@
+/**
+ * The contract of an event log, as tests: any storage can be held to it.
+ *
+ * ```ts
+ * describeEventLog("my storage", { layer: MyEventLog.layer, durable: true })
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { describe, expect, it } from "@effect/vitest"
+import type { FrameText } from "@tidelog/sync-protocol"
+import { Message } from "@tidelog/sync-protocol"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { EventLog } from "../EventLog.ts"
+import type { LogEntry } from "../EventLog.ts"
+import { StoreId } from "../StoreId.ts"
+
+/**
+ * - `layer`: the log of the store that `StoreId` names. It is built anew for each test, for stores
+ *   that no test before has used.
+ * - `durable`: whether a log that is opened again still has its events.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EventLogUnderTest<E> {
+  readonly layer: Layer.Layer<EventLog, E, StoreId>
+  readonly durable: boolean
+}
+
+const CREATED_AT = "2026-01-02T03:04:05.678Z"
+
+/** One page that holds everything. */
+const ALL = { maxEvents: 100_000, maxBytes: Number.MAX_SAFE_INTEGER }
+
+const event = (seqNum: number, options: Partial<FrameText.EventParts> = {}) => ({
+  name: "todoCreated-v1",
+  args: `{"id":"t${seqNum}"}`,
+  seqNum,
+  parentSeqNum: seqNum - 1,
+  clientId: "client-a",
+  sessionId: "session-a",
+  createdAt: CREATED_AT,
+  ...options
+})
+
+/** Events `from` to `to`, chained. */
+const events = (
+  from: number,
+  to: number,
+  options: Partial<FrameText.EventParts> = {}
+): NonEmptyReadonlyArray<FrameText.EventParts> => [
+  event(from, options),
+  ...Array.from({ length: to - from }, (_, index) => event(from + 1 + index, options))
+]
+
+const seqNums = (entries: ReadonlyArray<LogEntry>) => entries.map((entry) => entry.seqNum)
+
+const decode = Schema.decodeUnknown(Schema.parseJson(Message.PulledEvent))
+
+/**
+ * Declares the tests of the contract.
+ *
+ * @since 0.1.0
+ * @category tests
+ */
+export const describeEventLog = <E>(name: string, { durable, layer }: EventLogUnderTest<E>): void => {
+  let stores = 0
+  const open = (storeId: string) => Layer.provide(layer, StoreId.layer(storeId))
+  const newStoreId = () => `contract_${name.replace(/[^a-z0-9]/gi, "").toLowerCase()}_${stores++}`
+
+  /** Declares a test on a new log. */
+  const test = <A, E2>(rule: string, body: Effect.Effect<A, E2, EventLog>, timeout?: number) => {
+    it.effect(rule, () => Effect.provide(body, open(newStoreId())), timeout)
+  }
+
+  describe(`EventLog: ${name}`, () => {
+    test(
+      "[LOG-1] is empty at first, and its head is the root",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        expect(yield* log.head).toBe(0)
+        expect(yield* log.read(0, ALL)).toEqual([])
+      })
+    )
+
+    test(
+      "[LOG-1] appends at the head, and the head moves",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append(events(1, 3))
+        expect(yield* log.head).toBe(3)
+        yield* log.append(events(4, 4))
+        expect(yield* log.head).toBe(4)
+        expect(seqNums(yield* log.read(0, ALL))).toEqual([1, 2, 3, 4])
+      })
+    )
+
+    test(
+      "[LOG-1] refuses a batch for another head, and stores nothing of it",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append(events(1, 3))
+        for (const batch of [events(3, 5), events(5, 6), events(1, 3), events(1, 1)]) {
+          const result = yield* Effect.either(log.append(batch))
+          expect(Either.getLeft(result)).toMatchObject({
+            value: { _tag: "HeadMismatch", expected: batch[0].parentSeqNum }
+          })
+        }
+        expect(seqNums(yield* log.read(0, ALL))).toEqual([1, 2, 3])
+      })
+    )
+
+    test(
+      "[LOG-1] of several batches for one head, exactly one is stored",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append(events(1, 1))
+        const results = yield* Effect.forEach(
+          ["a", "b", "c", "d", "e"],
+          (clientId) => Effect.either(log.append(events(2, 4, { clientId }))),
+          { concurrency: "unbounded" }
+        )
+        expect(results.filter(Either.isRight)).toHaveLength(1)
+        const stored = yield* Effect.forEach(yield* log.read(1, ALL), ({ json }) => decode(json))
+        expect(stored).toHaveLength(3)
+        expect(new Set(stored.map(({ eventEncoded }) => eventEncoded.clientId)).size).toBe(1)
+      })
+    )
+
+    test(
+      "[EVENT-3] takes a chain whose numbers leap",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append([event(20_000, { parentSeqNum: 0 })])
+        yield* log.append([event(20_007, { parentSeqNum: 20_000 })])
+        expect(yield* log.head).toBe(20_007)
+        expect(seqNums(yield* log.read(20_000, ALL))).toEqual([20_007])
+      })
+    )
+
+    test(
+      "[EVENT-2] takes positions up to 2^53 - 1",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const last = Number.MAX_SAFE_INTEGER
+        yield* log.append([event(last - 1, { parentSeqNum: 0 })])
+        yield* log.append([event(last, { parentSeqNum: last - 1 })])
+        expect(yield* log.head).toBe(last)
+        expect(seqNums(yield* log.read(last - 1, ALL))).toEqual([last])
+      })
+    )
+
+    test(
+      "[LOG-3] reads after a cursor, up to a number of events",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append(events(1, 10))
+        expect(seqNums(yield* log.read(4, { ...ALL, maxEvents: 3 }))).toEqual([5, 6, 7])
+        expect(seqNums(yield* log.read(9, { ...ALL, maxEvents: 3 }))).toEqual([10])
+        expect(seqNums(yield* log.read(10, ALL))).toEqual([])
+        expect(seqNums(yield* log.read(11, ALL))).toEqual([])
+      })
+    )
+
+    test(
+      "[LOG-3] reads up to a number of bytes, and at least one event",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const args = JSON.stringify("x".repeat(10_000))
+        yield* log.append(events(1, 10, { args }))
+        const page = yield* log.read(0, { maxEvents: 100, maxBytes: 45_000 })
+        expect(page.length).toBeGreaterThanOrEqual(3)
+        expect(page.length).toBeLessThanOrEqual(4)
+        expect(seqNums(yield* log.read(0, { maxEvents: 100, maxBytes: 1 }))).toEqual([1])
+      })
+    )
+
+    test(
+      "[LOG-5] gives back every JSON value as it was, and nothing where nothing was",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const values: ReadonlyArray<unknown> = [
+          undefined,
+          null,
+          false,
+          0,
+          -0.5,
+          1e300,
+          Number.MAX_SAFE_INTEGER,
+          "",
+          "null",
+          `quotes " and ' and \\ and \u2028`,
+          "Ünïcødé 日本語 🌊 \u0000 \u001f",
+          "lone \ud800 surrogates \udfff",
+          [],
+          [[[]]],
+          {},
+          { nested: { list: [1, "two", null, { three: 3 }] }, "": "empty key" },
+          JSON.parse(`{"__proto__":{"polluted":true},"constructor":1}`)
+        ]
+        for (const [index, value] of values.entries()) {
+          yield* log.append([
+            event(index + 1, { args: value === undefined ? undefined : JSON.stringify(value) })
+          ])
+        }
+        // Once more as one batch: it takes another way into the database.
+        const [first, ...rest] = values.map((value, index) =>
+          event(values.length + index + 1, {
+            args: value === undefined ? undefined : JSON.stringify(value)
+          })
+        )
+        if (first !== undefined) yield* log.append([first, ...rest])
+
+        const entries = yield* log.read(0, ALL)
+        expect(entries).toHaveLength(2 * values.length)
+        for (const [index, entry] of entries.entries()) {
+          const value = values[index % values.length]
+          const { eventEncoded, metadata } = yield* decode(entry.json)
+          expect(JSON.stringify(eventEncoded.args)).toBe(JSON.stringify(value))
+          expect("args" in eventEncoded).toBe(value !== undefined)
+          expect(metadata).toMatchObject({ value: { createdAt: CREATED_AT } })
+          expect(entry.bytes).toBe(new TextEncoder().encode(entry.json).length)
+        }
+      })
+    )
+
+    test(
+      "[LOG-5] keeps names and ids of any script",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const strange = { name: `n "ä" \\ 🌊`, clientId: "c'; DROP TABLE x; --", sessionId: "s\n\t" }
+        yield* log.append(events(1, 2, strange))
+        yield* log.append(events(3, 3, strange))
+        for (const { json } of yield* log.read(0, ALL)) {
+          expect((yield* decode(json)).eventEncoded).toMatchObject(strange)
+        }
+      })
+    )
+
+    test(
+      "[LOG-1] stores a batch of several megabytes whole, or not at all",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        // Mostly quotes: twice as long inside a JSON parameter.
+        const args = JSON.stringify(`"`.repeat(100_000))
+        yield* log.append(events(1, 15, { args }))
+        expect(yield* log.head).toBe(15)
+        const result = yield* Effect.either(log.append(events(2, 16, { args })))
+        expect(Either.isLeft(result)).toBe(true)
+        expect(yield* log.head).toBe(15)
+      }),
+      30_000
+    )
+
+    test(
+      "[REFUSE-3] stores the largest event that is let in",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const args = JSON.stringify("x".repeat(1_800_000 - 20))
+        yield* log.append(events(1, 1, { args }))
+        yield* log.append(events(2, 3))
+        const page = yield* log.read(0, { maxEvents: 100, maxBytes: 900_000 })
+        expect(seqNums(page)).toEqual([1])
+        expect(page[0]?.json).toContain(args)
+      }),
+      30_000
+    )
+
+    test(
+      "[LOG-3] pages through 10,000 events",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        for (let from = 1; from <= 10_000; from += 1_000) {
+          yield* log.append(events(from, from + 999))
+        }
+        const read: Array<number> = []
+        for (;;) {
+          const page = yield* log.read(read.at(-1) ?? 0, { maxEvents: 1_000, maxBytes: 900_000 })
+          if (page.length === 0) break
+          read.push(...seqNums(page))
+        }
+        expect(read).toEqual(Array.from({ length: 10_000 }, (_, index) => index + 1))
+      }),
+      30_000
+    )
+
+    it.effect("[LOG-2] has a backendId of its own", () =>
+      Effect.gen(function* () {
+        const ids = yield* Effect.forEach([newStoreId(), newStoreId()], (storeId) =>
+          Effect.map(EventLog, ({ backendId }) => backendId).pipe(Effect.provide(open(storeId)))
+        )
+        expect(new Set(ids).size).toBe(2)
+        for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{1,64}$/)
+      })
+    )
+
+    it.effect("[LOG-4] shares nothing between stores with similar names", () =>
+      Effect.gen(function* () {
+        const base = newStoreId()
+        const similar = [
+          base,
+          base.toUpperCase(),
+          `${base}-a`,
+          `${base}_a`,
+          `${base}.a`,
+          `${base}__a`,
+          `${base} é`,
+          `${base} e\u0301`,
+          `${base}"; DROP TABLE tidelog_stores; --`,
+          "x".repeat(255) + "A",
+          "x".repeat(255) + "a"
+        ]
+        yield* Effect.forEach(similar, (storeId, index) =>
+          Effect.provide(
+            Effect.flatMap(EventLog, (log) => log.append(events(1, index + 1))),
+            open(storeId)
+          )
+        )
+        if (!durable) return
+        const heads = yield* Effect.forEach(similar, (storeId) =>
+          Effect.provide(
+            Effect.flatMap(EventLog, (log) => log.head),
+            open(storeId)
+          )
+        )
+        expect(heads).toEqual(similar.map((_, index) => index + 1))
+      })
+    )
+
+    if (durable) {
+      it.effect("[LOG-2] is the same log when it is opened again", () =>
+        Effect.gen(function* () {
+          const storeId = newStoreId()
+          const visit = Effect.gen(function* () {
+            const log = yield* EventLog
+            const head = yield* log.head
+            yield* log.append(events(head + 1, head + 2))
+            return { head, backendId: log.backendId }
+          })
+          const first = yield* Effect.provide(visit, open(storeId))
+          const second = yield* Effect.provide(visit, open(storeId))
+          expect(first.head).toBe(0)
+          expect(second).toEqual({ head: 2, backendId: first.backendId })
+        })
+      )
+    }
+  })
+}
