@@ -16,11 +16,11 @@ import { Session, SubscriptionState } from "./Connection.ts"
  */
 export const MAX_BYTES = 16_384
 
-/** Bytes that one subscription takes at most: 32 digits of id, 16 of cursor, and what is around. */
-const SUBSCRIPTION_BYTES = 80
+/** Characters that one subscription takes at most: 32 digits of id, 16 of cursor, and what is around. */
+const SUBSCRIPTION_LENGTH = 80
 
-/** Bytes of the platform's own header and of the object around the two parts. */
-const ENVELOPE_BYTES = 64
+/** Characters of the platform's own header and of the object around the two parts. */
+const ENVELOPE_LENGTH = 64
 
 /**
  * The version of this format. A deploy can meet attachments of the version before it, or, when it
@@ -95,7 +95,14 @@ export const encoder = (
 export const fits = (session: Session, maxSubscriptions: number): boolean => {
   const text = encodeSession(session)
   // The platform stores Latin-1 text with one byte a character, any other with two.
-  const bytes = /^[\u0000-\u00ff]*$/.test(text) ? text.length : 2 * text.length
-  const perSubscription = bytes === text.length ? SUBSCRIPTION_BYTES : 2 * SUBSCRIPTION_BYTES
-  return bytes + maxSubscriptions * perSubscription + ENVELOPE_BYTES <= MAX_BYTES
+  const perCharacter = isLatin1(text) ? 1 : 2
+  const characters = text.length + maxSubscriptions * SUBSCRIPTION_LENGTH + ENVELOPE_LENGTH
+  return characters * perCharacter <= MAX_BYTES
+}
+
+const isLatin1 = (text: string): boolean => {
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) > 0xff) return false
+  }
+  return true
 }

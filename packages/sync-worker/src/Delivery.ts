@@ -128,10 +128,10 @@ export const make = (options: {
 
   /** Whether there is something to send, and somebody who takes it. */
   const isDue = (client: Client, subscription: Subscription) =>
-    isOpen(client, subscription) &&
-    subscription.admitted &&
-    subscription.inFlight < limits.maxChunksInFlight &&
-    (!subscription.started || subscription.cursor < tail.head())
+    isOpen(client, subscription)
+    && subscription.admitted
+    && subscription.inFlight < limits.maxChunksInFlight
+    && (!subscription.started || subscription.cursor < tail.head())
 
   const deliver = (client: Client, subscription: Subscription, page: Page) => {
     client.connection.send(FrameText.chunk(subscription.requestId, page.text))

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type { WebSocket } from "@cloudflare/workers-types"
-import { DurableObject } from "cloudflare:workers"
 import { Limits } from "@tidelog/sync-protocol"
+import { DurableObject } from "cloudflare:workers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"

@@ -62,10 +62,9 @@ export const make = (options: {
     const { hooks, limits, log, tail } = options
     const oneAtATime = yield* Effect.makeSemaphore(1)
 
-    const lookUp = Effect.fnUntraced(function* (batch: Batch): Effect.fn.Return<
-      Stored,
-      StorageError
-    > {
+    const lookUp = Effect.fnUntraced(function* (
+      batch: Batch
+    ): Effect.fn.Return<Stored, StorageError> {
       const head = yield* log.head
       if (head !== tail.head()) tail.moveTo(head)
       if (head === batch[0].parentSeqNum) return "nothing"
@@ -121,9 +120,7 @@ export const make = (options: {
         const parts = yield* toParts(batch, limits)
         yield* oneAtATime.withPermits(1)(
           hooks.onPush(request, session).pipe(
-            Effect.mapError(
-              ({ message }) => refusal("PushRejected", message)
-            ),
+            Effect.mapError(({ message }) => refusal("PushRejected", message)),
             Effect.zipRight(store(batch, parts))
           )
         )
@@ -212,11 +209,11 @@ const sizeOf = (part: FrameText.EventParts, limit: number): number => {
 const decodePulledEvent = Schema.decodeUnknownSync(Schema.parseJson(Message.PulledEvent))
 
 const isStored = (batch: Batch, stored: ReadonlyArray<LogEntry>): boolean =>
-  batch.length === stored.length &&
-  batch.every((event, index) => {
+  batch.length === stored.length
+  && batch.every((event, index) => {
     const entry = stored[index]
     return (
-      entry?.seqNum === event.seqNum &&
-      LogEvent.isSame(event, decodePulledEvent(entry.json).eventEncoded)
+      entry?.seqNum === event.seqNum
+      && LogEvent.isSame(event, decodePulledEvent(entry.json).eventEncoded)
     )
   })

@@ -222,9 +222,7 @@ export const make = <E>(options: {
           return Effect.provide(active.server.receive(connection, frame), active.runtime)
         }),
         Effect.catchTag("StartFailed", () =>
-          Effect.sync(() =>
-            Sockets.close(socket, Handshake.CloseCode.tryAgainLater, CANNOT_OPEN)
-          )
+          Effect.sync(() => Sockets.close(socket, Handshake.CloseCode.tryAgainLater, CANNOT_OPEN))
         )
       ),
 

@@ -92,6 +92,4 @@ const isRefusal = Schema.is(Schema.Union(Unauthorized, Forbidden))
  * @category conversions
  */
 export const closeCode = (refusal: Unauthorized | Forbidden): number =>
-  refusal._tag === "Unauthorized"
-    ? Handshake.CloseCode.unauthorized
-    : Handshake.CloseCode.forbidden
+  refusal._tag === "Unauthorized" ? Handshake.CloseCode.unauthorized : Handshake.CloseCode.forbidden

@@ -381,11 +381,8 @@ export const make: Effect.Effect<
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<
-  SyncServer,
-  StorageError,
-  EventLog | SyncHooks | Limits.Limits
-> = Layer.effect(SyncServer, make)
+export const layer: Layer.Layer<SyncServer, StorageError, EventLog | SyncHooks | Limits.Limits> =
+  Layer.effect(SyncServer, make)
 
 const invalidRequest = (error: ParseResult.ParseError) =>
   new Refusal.Refusal({ name: "InvalidRequest", message: describe(error) })

@@ -196,7 +196,12 @@ it.each([
     "storeId is longer than 256 characters"
   ],
   ["a payload that is not JSON", "?storeId=s&payload=%257B&transport=ws", 4400, expect.anything()],
-  ["a payload that is no URI", "?storeId=s&payload=%25E0%25A4&transport=ws", 4400, expect.anything()],
+  [
+    "a payload that is no URI",
+    "?storeId=s&payload=%25E0%25A4&transport=ws",
+    4400,
+    expect.anything()
+  ],
   ["another transport", "?storeId=s&transport=carrier-pigeon", 4400, expect.anything()],
   ["another protocol", "?storeId=s&transport=ws&protocol=2", 4426, expect.stringContaining("2")],
   ["no payload", "?storeId=s&transport=ws", 4401, "the token is wrong"],

@@ -29,8 +29,8 @@ const recorded = Array.from(recording.matchAll(/^ *\d+ (C->S|S->C) (.*)$/gm), (m
 const isGhost = (index: number): boolean => {
   const frame: Json = JSON.parse(recorded[index]?.text ?? "null")
   return (
-    frame["_tag"] === "Chunk" &&
-    recorded.slice(0, index).some(({ text }) => {
+    frame["_tag"] === "Chunk"
+    && recorded.slice(0, index).some(({ text }) => {
       const earlier: Json = JSON.parse(text)
       return earlier["_tag"] === "Exit" && earlier["requestId"] === frame["requestId"]
     })

@@ -13,9 +13,7 @@ export class UserCodeError extends Data.TaggedError("UserCodeError")<{
 const toError = (cause: unknown) => new UserCodeError({ cause })
 
 /** Runs a function of the app's own, whichever way it is written. */
-export const runUserCode = <A>(
-  evaluate: () => UserResult<A>
-): Effect.Effect<A, UserCodeError> =>
+export const runUserCode = <A>(evaluate: () => UserResult<A>): Effect.Effect<A, UserCodeError> =>
   Effect.try({ try: evaluate, catch: toError }).pipe(
     Effect.flatMap((result) => settle(result)),
     Effect.catchAllDefect((defect) => new UserCodeError({ cause: defect }))

@@ -68,7 +68,10 @@ const decode = Schema.decodeUnknown(Schema.parseJson(Message.PulledEvent))
  * @since 0.1.0
  * @category tests
  */
-export const describeEventLog = <E>(name: string, { durable, layer }: EventLogUnderTest<E>): void => {
+export const describeEventLog = <E>(
+  name: string,
+  { durable, layer }: EventLogUnderTest<E>
+): void => {
   let stores = 0
   const open = (storeId: string) => Layer.provide(layer, StoreId.layer(storeId))
   const newStoreId = () => `contract_${name.replace(/[^a-z0-9]/gi, "").toLowerCase()}_${stores++}`
@@ -233,7 +236,11 @@ export const describeEventLog = <E>(name: string, { durable, layer }: EventLogUn
       "[LOG-5] keeps names and ids of any script",
       Effect.gen(function* () {
         const log = yield* EventLog
-        const strange = { name: `n "ä" \\ 🌊`, clientId: "c'; DROP TABLE x; --", sessionId: "s\n\t" }
+        const strange = {
+          name: `n "ä" \\ 🌊`,
+          clientId: "c'; DROP TABLE x; --",
+          sessionId: "s\n\t"
+        }
         yield* log.append(events(1, 2, strange))
         yield* log.append(events(3, 3, strange))
         for (const { json } of yield* log.read(0, ALL)) {

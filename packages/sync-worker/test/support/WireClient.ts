@@ -63,12 +63,10 @@ export class WireClient {
         wake = resolve
       })
       this.#waiting.add(wake)
-      await Promise.race([
-        next,
-        this.closed.then(({ code, reason }) => {
-          if (!condition()) throw new Error(`the socket was closed with ${code} ${reason}`)
-        })
-      ])
+      const closed = await Promise.race([next, this.closed])
+      if (closed !== undefined && !condition()) {
+        throw new Error(`the socket was closed with ${closed.code} ${closed.reason}`)
+      }
       this.#waiting.delete(wake)
     }
   }

@@ -3,7 +3,7 @@ import { makeDurableObject, makeWorker, Unauthorized } from "../../src/index.ts"
 
 export class SyncBackendDO extends makeDurableObject({
   onPush: ({ batch }) => {
-    if (batch.some(({ args }) => JSON.stringify(args)?.includes(`"text":"reject"`) === true)) {
+    if (JSON.stringify(batch).includes(`"text":"reject"`)) {
       throw new Error("rejected by onPush")
     }
   }
