@@ -1,0 +1,52 @@
+/**
+ * A request and the connection that carries it. A request lives longer than a connection: it is
+ * started anew on each, with what is still open of it.
+ *
+ * @since 0.1.0
+ */
+import type { Dialect, Frame } from "@tidelog/sync-protocol"
+
+/**
+ * The present connection, as a request sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Wire {
+  /** Epoch ms. */
+  readonly now: () => number
+  readonly send: (text: string) => void
+  /** An id that this client has never used; what is answered to it goes to `exchange`. */
+  readonly claim: (exchange: Exchange) => Frame.RequestId
+  /** What is still answered to `id` is nobody's. */
+  readonly release: (id: Frame.RequestId) => void
+  /** Leaves the connection for a new one: it does not keep the protocol, or does not answer. */
+  readonly leave: (reason: string, options: { readonly broken: boolean }) => void
+}
+
+/**
+ * How a request ended; `undefined` if the answer was not understood.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Ended = Dialect.RequestExit | undefined
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Exchange {
+  /** A connection is there: send what is open. */
+  readonly start: (wire: Wire) => void
+  /** The connection is gone. */
+  readonly lost: () => void
+  readonly onChunk: (chunk: Frame.Chunk) => void
+  readonly onExit: (exit: Ended) => void
+  /** When something is late, in epoch ms; `Infinity` while nothing is owed. */
+  readonly dueAt: () => number
+  /** Something is late. */
+  readonly overdue: () => void
+  /** The machine slept for `ms`: what was owed in that time is not late. */
+  readonly postpone: (ms: number) => void
+}

@@ -1,0 +1,100 @@
+/**
+ * A push that waits for its answer, over as many connections as it takes.
+ *
+ * @since 0.1.0
+ */
+import type { Frame, LogEvent, SyncError } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Ended, Exchange, Wire } from "./Exchange.ts"
+import * as RequestText from "./RequestText.ts"
+import { type ConnectionRefused, RequestFailed } from "./SyncClientError.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type PushFailure = SyncError.SyncError | ConnectionRefused | RequestFailed
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PendingPush extends Exchange {
+  readonly await: Effect.Effect<void, PushFailure>
+  /** Ends it from this side. */
+  readonly fail: (error: PushFailure) => void
+}
+
+/**
+ * `onHead` is called with a position that the log is known to reach: that of the last event of an
+ * accepted push, or the head that a refused one should have started at.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly claims: string
+  readonly part: RequestText.PushPart
+  readonly backendId: Option.Option<string>
+  readonly answerWithin: number
+  readonly onHead: (head: LogEvent.SeqNum) => void
+}): Effect.Effect<PendingPush> =>
+  Effect.map(Deferred.make<void, PushFailure>(), (answer) => {
+    let wire: Wire | undefined
+    let id: Frame.RequestId | undefined
+    let sentAt = 0
+
+    const settle = (exit: Exit.Exit<void, PushFailure>): void => {
+      id = undefined
+      Deferred.unsafeDone(answer, exit)
+    }
+
+    const pending: PendingPush = {
+      await: Deferred.await(answer),
+      fail: (error) => settle(Exit.fail(error)),
+      start: (next) => {
+        wire = next
+        id = next.claim(pending)
+        sentAt = next.now()
+        next.send(
+          RequestText.push(id, options.claims, {
+            events: options.part.events,
+            backendId: options.backendId
+          })
+        )
+      },
+      lost: () => {
+        wire = undefined
+        id = undefined
+      },
+      // A push has one answer, and no pages.
+      onChunk: () => {},
+      onExit: (exit) => {
+        const answer = asAnswer(exit)
+        if (Exit.isSuccess(answer)) {
+          options.onHead(options.part.last)
+        } else if (answer.cause._tag === "Fail" && answer.cause.error._tag === "ServerAheadError") {
+          options.onHead(answer.cause.error.minimumExpectedNum)
+        }
+        settle(answer)
+      },
+      dueAt: () => (id === undefined ? Infinity : sentAt + options.answerWithin),
+      overdue: () => wire?.leave("a push was not answered", { broken: false }),
+      postpone: (ms) => {
+        sentAt += ms
+      }
+    }
+    return pending
+  })
+
+const asAnswer = (exit: Ended): Exit.Exit<void, PushFailure> => {
+  if (exit !== undefined && Exit.isSuccess(exit)) return Exit.void
+  const error = exit === undefined ? Option.none() : Cause.failureOption(exit.cause)
+  return Exit.fail(
+    Option.getOrElse(error, () => new RequestFailed({ what: "the server failed on a push" }))
+  )
+}

@@ -1,0 +1,379 @@
+/**
+ * The client: pulls and pushes that outlive connections.
+ *
+ * @since 0.1.0
+ */
+import type * as Socket from "@effect/platform/Socket"
+import { Handshake, type LogEvent, type Message, Refusal, SyncError } from "@tidelog/sync-protocol"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Subscribable from "effect/Subscribable"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type * as Connection from "./Connection.ts"
+import type { Exchange } from "./Exchange.ts"
+import { redact } from "./internal/redact.ts"
+import * as OpenPull from "./OpenPull.ts"
+import * as PendingPush from "./PendingPush.ts"
+import * as Reconnect from "./Reconnect.ts"
+import * as RequestText from "./RequestText.ts"
+import * as StatusChannel from "./StatusChannel.ts"
+import {
+  ConnectionRefused,
+  type EventTooLarge,
+  InvalidOptions,
+  PingTimeout
+} from "./SyncClientError.ts"
+import type { SyncStatus } from "./SyncStatus.ts"
+import * as Timings from "./Timings.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SyncClientService {
+  /**
+   * Every event after the cursor, page by page, each event once and in the order of the log. A live
+   * pull never ends: it goes on over every later connection. One that is not live ends at the head.
+   *
+   * - `cursor`: the last event that the caller has, 0 if none.
+   * - `backendId`: the log that this event is of; `None` if the caller does not know.
+   *
+   * Fails with `ConnectionLost` if the connection is lost after a page that was not the last, with
+   * `BackendIdMismatchError` if the log is another one, and with `UnknownError` or `RequestFailed` if
+   * no other attempt can help.
+   */
+  readonly pull: (options: {
+    readonly cursor: LogEvent.SeqNum
+    readonly backendId: Option.Option<string>
+    readonly live: boolean
+  }) => Stream.Stream<Message.PullResponse, OpenPull.PullFailure>
+  /**
+   * Stores a batch, and waits until it is: across connections, for as long as that takes. The batch
+   * is ascending and chained, and of any length: it is split into frames.
+   *
+   * Fails with `ServerAheadError` if other events come first, with `BackendIdMismatchError` if the
+   * log is another one, with `EventTooLarge`, with `ConnectionRefused` while the server refuses this
+   * client, and with `UnknownError` or `RequestFailed` if the server refuses the push.
+   */
+  readonly push: (
+    batch: ReadonlyArray<LogEvent.LogEvent>,
+    options: { readonly backendId: Option.Option<string> }
+  ) => Effect.Effect<void, PendingPush.PushFailure | EventTooLarge>
+  /** Connects if need be, and waits for the answer to a ping for at most 10 s. */
+  readonly ping: Effect.Effect<void, PingTimeout | ConnectionRefused>
+  /** Connects if need be, and waits for the first answer for at most 10 s. Never fails. */
+  readonly connect: Effect.Effect<void>
+  /** How the client stands with its server. */
+  readonly status: Subscribable.Subscribable<SyncStatus>
+  /** Whether the present connection has answered. Changes only when it changes. */
+  readonly isConnected: SubscriptionRef.SubscriptionRef<boolean>
+  /** Connects now: ends a wait between two attempts, and a refusal. Otherwise does nothing. */
+  readonly reconnect: Effect.Effect<void>
+  /** Something happened to the device or its network: pings now, or else connects now. */
+  readonly probe: Effect.Effect<void>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class SyncClient extends Context.Tag("@tidelog/sync-client/SyncClient")<
+  SyncClient,
+  SyncClientService
+>() {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The server: a ws(s) or http(s) URL, with a path, a query, or neither. */
+  readonly url: string
+  readonly storeId: string
+  /** What the server's authorisation asks for: any JSON value. Travels in the URL. */
+  readonly payload?: unknown
+  /** Called with every status, the first included. What it throws is ignored. */
+  readonly onStatus?: ((status: SyncStatus) => void) | undefined
+  /** Whether the page may ask for the status, see `@tidelog/sync-client/status`. Default: yes. */
+  readonly broadcastStatus?: boolean | undefined
+  /** Changes to the default timings. */
+  readonly timings?: Partial<Timings.Timings> | undefined
+  /** Changes to the most that one push carries. */
+  readonly pushLimits?: Partial<RequestText.PushLimits> | undefined
+}
+
+/** How long `ping` and `connect` wait. */
+const PING_WITHIN = "10 seconds"
+
+/**
+ * A client that lives as long as its scope. It connects when it is first used.
+ *
+ * Fails only if the options make no sense, whatever the network does.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<SyncClientService, InvalidOptions, Socket.WebSocketConstructor | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { payload, storeId } = options
+    const timings: Timings.Timings = { ...Timings.defaults, ...options.timings }
+    const limits: RequestText.PushLimits = { ...RequestText.pushLimits, ...options.pushLimits }
+    const answerWithin = Duration.toMillis(timings.answerWithin)
+    const echoWithin = Duration.toMillis(timings.echoWithin)
+    const { claims, url } = yield* address(options)
+    const hide = redact(payload)
+
+    const status = yield* SubscriptionRef.make<SyncStatus>({
+      _tag: "Idle",
+      since: yield* Clock.currentTimeMillis
+    })
+    const isConnected = yield* SubscriptionRef.make(false)
+    const broadcast =
+      options.broadcastStatus === false
+        ? Effect.void
+        : yield* StatusChannel.publish(storeId, SubscriptionRef.get(status))
+    const announce = Effect.gen(function* () {
+      const { onStatus } = options
+      if (onStatus !== undefined) {
+        const current = yield* SubscriptionRef.get(status)
+        yield* Effect.ignore(Effect.try(() => onStatus(current)))
+      }
+      yield* broadcast
+    })
+    const setStatus = (next: SyncStatus) =>
+      Effect.zipRight(SubscriptionRef.set(status, next), announce)
+
+    let lastId = 0
+    const pulls = new Set<OpenPull.OpenPull>()
+    const pushes = new Set<PendingPush.PendingPush>()
+    const requests: Connection.Requests = {
+      open: () => [...pulls, ...pushes],
+      nextId: () => String(++lastId),
+      present: undefined
+    }
+    let refused: ConnectionRefused | undefined
+
+    const go = yield* Effect.makeLatch(false)
+    const begin = (exchange: Exchange) => {
+      if (requests.present === undefined) start()
+      else exchange.start(requests.present.wire)
+    }
+    /** The first use of a client connects it; later ones do not hurry its attempts. */
+    let started = false
+    const start = () => {
+      if (!started) connectNow()
+    }
+    const connectNow = () => {
+      started = true
+      go.unsafeOpen()
+    }
+
+    const setConnected = (next: boolean) =>
+      Effect.flatMap(SubscriptionRef.get(isConnected), (current) =>
+        current === next ? Effect.void : SubscriptionRef.set(isConnected, next)
+      )
+
+    yield* announce
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        yield* setConnected(false)
+        yield* setStatus({ _tag: "Closed", since: yield* Clock.currentTimeMillis })
+      })
+    )
+    yield* Reconnect.run({
+      storeId,
+      url,
+      timings,
+      requests,
+      go,
+      setStatus: (next) => {
+        if (next._tag === "Connecting") refused = undefined
+        return setStatus(next)
+      },
+      setConnected,
+      onRefused: (code, reason) =>
+        Effect.sync(() => {
+          refused = new ConnectionRefused({ code, reason })
+          for (const pending of pushes) pending.fail(refused)
+        }),
+      isDeviceOnline,
+      redact: hide
+    }).pipe(Effect.forkScoped)
+
+    const warn = (what: string, error: { readonly _tag: string; readonly message: string }) =>
+      Effect.annotateLogs(Effect.logWarning(what), {
+        storeId,
+        error: error._tag,
+        reason: hide(explain(error))
+      })
+    /** A push is repeated by its caller: only the first of a row of failures is news. */
+    let pushFailing = false
+
+    const pull: SyncClientService["pull"] = ({ backendId, cursor, live }) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const pull = OpenPull.make({ claims, live, cursor, backendId, answerWithin, echoWithin })
+          pulls.add(pull)
+          begin(pull)
+          return pull
+        }),
+        (pull) =>
+          Effect.sync(() => {
+            pulls.delete(pull)
+            pull.close()
+          })
+      ).pipe(
+        Effect.map((pull) => Stream.repeatEffectChunkOption(pull.take)),
+        Stream.unwrapScoped,
+        Stream.tapError((error) =>
+          error._tag === "ConnectionLost" ? Effect.void : warn("a sync pull failed", error)
+        )
+      )
+
+    const pushPart = Effect.fnUntraced(function* (
+      part: RequestText.PushPart,
+      backendId: Option.Option<string>
+    ) {
+      if (refused !== undefined) return yield* refused
+      const pending = yield* PendingPush.make({
+        claims,
+        part,
+        backendId,
+        answerWithin,
+        onHead: (head) => {
+          for (const pull of pulls) pull.expect(head)
+        }
+      })
+      yield* Effect.acquireUseRelease(
+        Effect.sync(() => {
+          pushes.add(pending)
+          begin(pending)
+        }),
+        () => pending.await,
+        () =>
+          Effect.sync(() => {
+            pushes.delete(pending)
+          })
+      )
+    })
+
+    const push = Effect.fn("SyncClient.push")(
+      function* (
+        batch: ReadonlyArray<LogEvent.LogEvent>,
+        { backendId }: { readonly backendId: Option.Option<string> }
+      ) {
+        yield* Effect.annotateCurrentSpan({ storeId, events: batch.length })
+        const parts = yield* RequestText.split(batch, limits)
+        for (const part of parts) yield* pushPart(part, backendId)
+        pushFailing = false
+      },
+      (push) =>
+        Effect.tapError(push, (error) => {
+          if (
+            pushFailing
+            || error._tag === "ServerAheadError"
+            || error._tag === "ConnectionRefused"
+          ) {
+            return Effect.void
+          }
+          pushFailing = true
+          return warn("a sync push failed", error)
+        })
+    )
+
+    const whenConnected = Effect.zipRight(
+      Effect.sync(start),
+      Stream.runHead(Stream.filter(isConnected.changes, (isConnected) => isConnected))
+    )
+
+    const whenRefused = Stream.filter(status.changes, ({ _tag }) => _tag === "Refused").pipe(
+      Stream.runHead,
+      Effect.flatMap(() => refused ?? Effect.never)
+    )
+
+    return {
+      pull,
+      push,
+      status,
+      isConnected,
+      connect: whenConnected.pipe(
+        Effect.raceFirst(Effect.ignore(whenRefused)),
+        Effect.timeoutOption(PING_WITHIN),
+        Effect.asVoid
+      ),
+      ping: Effect.gen(function* () {
+        yield* whenConnected
+        const { present } = requests
+        if (present === undefined) return yield* new PingTimeout()
+        const pong = present.pong
+        present.probe()
+        yield* pong
+      }).pipe(
+        Effect.raceFirst(whenRefused),
+        Effect.timeoutFail({ duration: PING_WITHIN, onTimeout: () => new PingTimeout() }),
+        Effect.withSpan("SyncClient.ping")
+      ),
+      reconnect: Effect.sync(() => {
+        if (requests.present === undefined) connectNow()
+      }),
+      probe: Effect.sync(() => {
+        if (requests.present === undefined) connectNow()
+        else requests.present.probe()
+      })
+    }
+  })
+
+const isUnknownError = Schema.is(SyncError.UnknownError)
+
+/** An error of the server's in its own words. */
+const explain = (error: { readonly _tag: string; readonly message: string }): string =>
+  isUnknownError(error)
+    ? (Refusal.fromUnknownError(error)?.message ?? "see the server's log")
+    : error.message
+
+/** What a device says that has a say in it: Node, for one, has none. */
+const isDeviceOnline = (): boolean => {
+  const { navigator } = globalThis
+  return navigator === undefined || !("onLine" in navigator) || navigator.onLine
+}
+
+/** The URL and the claims, which are the same for every connection. */
+const address = ({ payload, storeId, url }: Options) =>
+  // What is thrown here quotes the URL or the payload, so only its kind is told.
+  Effect.all({
+    url: Effect.try({
+      try: () =>
+        Handshake.connectionUrl(url, {
+          storeId,
+          payload,
+          transport: "ws",
+          protocol: Handshake.PROTOCOL_VERSION
+        }),
+      catch: () =>
+        new InvalidOptions({
+          what: "url is no ws(s) or http(s) URL, storeId is no storeId, or payload is no JSON value"
+        })
+    }),
+    claims: Effect.try({
+      try: () => RequestText.claims(storeId, payload),
+      catch: () => new InvalidOptions({ what: "payload is no JSON value" })
+    })
+  })
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<SyncClient, InvalidOptions, Socket.WebSocketConstructor> =>
+  Layer.scoped(SyncClient, make(options))

@@ -1,0 +1,150 @@
+/**
+ * One WebSocket, from its opening to its end: texts in, texts out, and an end that is a value.
+ *
+ * @since 0.1.0
+ */
+import * as Socket from "@effect/platform/Socket"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Mailbox from "effect/Mailbox"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+
+/**
+ * How a connection ended.
+ *
+ * - `code`: the code that it was closed with; 1006 if it was not closed but lost or left.
+ * - `reason`: the other side's words, or this one's, for people.
+ * - `broken`: it was left because what came over it made no sense. Its answers prove nothing.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectionEnd extends Schema.TaggedError<ConnectionEnd>(
+  "@tidelog/sync-client/ConnectionEnd"
+)("ConnectionEnd", { code: Schema.Int, reason: Schema.String, broken: Schema.Boolean }) {
+  override get message() {
+    return `${this.code} ${this.reason}`
+  }
+}
+
+/**
+ * The code of a connection that was lost, by the WebSocket standard.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const LOST = 1006
+
+/**
+ * A connection that ended without a word, or that the client leaves.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lost = (reason: string, options?: { readonly broken: boolean }): ConnectionEnd =>
+  new ConnectionEnd({ code: LOST, reason, broken: options?.broken ?? false })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SyncSocket {
+  /** The texts as they came. Fails with the end of the connection once they are taken. */
+  readonly incoming: Mailbox.ReadonlyMailbox<string, ConnectionEnd>
+  /** Sends a text. After the end it does nothing. */
+  readonly send: (text: string) => void
+  /** Ends the connection from this side: nothing that comes later is taken in. */
+  readonly end: (end: ConnectionEnd) => void
+}
+
+/** A socket may report an error after it was left. Unheard, Node would take it for a crash. */
+const ignoreErrors = () => {}
+
+const OPEN = 1
+
+/**
+ * Opens a WebSocket, and closes it with the scope. Nothing of it is heard after that, although its
+ * frames may still arrive.
+ *
+ * `onText` is called as each text arrives, before anybody takes it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const open = (options: {
+  readonly url: string
+  readonly within: Duration.DurationInput
+  readonly onText: () => void
+}): Effect.Effect<SyncSocket, ConnectionEnd, Socket.WebSocketConstructor | Scope.Scope> =>
+  Effect.gen(function* () {
+    const construct = yield* Socket.WebSocketConstructor
+    const incoming = yield* Mailbox.make<string, ConnectionEnd>()
+    const opened = yield* Deferred.make<void, ConnectionEnd>()
+    let ended = false
+
+    const end = (reason: ConnectionEnd): void => {
+      ended = true
+      Deferred.unsafeDone(opened, Exit.fail(reason))
+      incoming.unsafeDone(Exit.fail(reason))
+    }
+    const onOpen = () => Deferred.unsafeDone(opened, Exit.void)
+    const onMessage = (event: MessageEvent<unknown>) => {
+      if (ended) return
+      options.onText()
+      if (typeof event.data === "string") incoming.unsafeOffer(event.data)
+      else end(lost("the server sent a binary frame", { broken: true }))
+    }
+    // An `error` is always followed by a `close`, and says nothing that a program may read.
+    const onClose = (event: CloseEvent) =>
+      end(new ConnectionEnd({ code: event.code, reason: describe(event), broken: false }))
+
+    const socket = yield* Effect.acquireRelease(
+      Effect.try({
+        try: () => {
+          const socket = construct(options.url)
+          socket.addEventListener("error", ignoreErrors)
+          socket.addEventListener("open", onOpen)
+          socket.addEventListener("message", onMessage)
+          socket.addEventListener("close", onClose)
+          return socket
+        },
+        // The message of what was thrown may quote the URL, and with it the payload.
+        catch: () => lost("a WebSocket could not be made")
+      }),
+      (socket) =>
+        Effect.sync(() => {
+          socket.removeEventListener("open", onOpen)
+          socket.removeEventListener("message", onMessage)
+          socket.removeEventListener("close", onClose)
+          socket.close(1000)
+        })
+    )
+    if (socket.readyState !== OPEN) {
+      yield* Effect.timeoutFail(Deferred.await(opened), {
+        duration: options.within,
+        onTimeout: () => lost("the server did not answer")
+      })
+    }
+    return {
+      incoming,
+      end,
+      send: (text) => {
+        if (ended || socket.readyState !== OPEN) return
+        try {
+          socket.send(text)
+        } catch {
+          end(lost("the connection cannot be written to"))
+        }
+      }
+    }
+  })
+
+const describe = (event: CloseEvent): string =>
+  event.reason !== ""
+    ? event.reason
+    : event.code === LOST
+      ? "the connection was lost"
+      : `the server closed the connection with ${event.code}`

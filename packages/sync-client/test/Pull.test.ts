@@ -1,0 +1,546 @@
+import { describe, expect, it } from "@effect/vitest"
+import type { Frame, Message } from "@tidelog/sync-protocol"
+import { Effect, Fiber, Option, Queue, Random, Stream } from "effect"
+import type { SyncClient } from "../src/index.ts"
+import {
+  advance,
+  answer,
+  events,
+  makeClient,
+  makeOnline,
+  page,
+  pageOf,
+  seqNums,
+  settle,
+  type TestServer
+} from "./TestSocket.ts"
+
+interface Options {
+  readonly cursor?: number
+  readonly backendId?: string
+  readonly live?: boolean
+}
+
+/** A pull whose consumer takes a page when the test says so. */
+const pullSlowly = (client: SyncClient.SyncClientService, options: Options = {}) =>
+  Effect.gen(function* () {
+    const tickets = yield* Queue.unbounded<void>()
+    const pages: Array<Message.PullResponse> = []
+    const fiber = yield* Stream.repeatEffect(Queue.take(tickets)).pipe(
+      Stream.zipRight(
+        client.pull({
+          cursor: options.cursor ?? 0,
+          backendId: Option.fromNullable(options.backendId),
+          live: options.live ?? true
+        })
+      ),
+      Stream.runForEach((page) => Effect.sync(() => pages.push(page))),
+      Effect.fork
+    )
+    yield* settle
+    const take = (count = 1) =>
+      Effect.zipRight(Effect.repeatN(Queue.offer(tickets, undefined), count - 1), settle)
+    return { fiber, pages, take }
+  })
+
+/** A pull whose consumer is always hungry. */
+const pullAll = (client: SyncClient.SyncClientService, options: Options = {}) =>
+  Effect.gen(function* () {
+    const pages: Array<Message.PullResponse> = []
+    const fiber = yield* client
+      .pull({
+        cursor: options.cursor ?? 0,
+        backendId: Option.fromNullable(options.backendId),
+        live: options.live ?? true
+      })
+      .pipe(
+        Stream.runForEach((page) => Effect.sync(() => pages.push(page))),
+        Effect.fork
+      )
+    yield* settle
+    return { fiber, pages, read: () => pages.flatMap(seqNums) }
+  })
+
+const cursorOf = (pull: Message.PullRequest | undefined) => pull?.cursor.pipe(Option.getOrUndefined)
+
+const isRunning = (fiber: Fiber.Fiber<unknown, unknown>) =>
+  Effect.map(Fiber.poll(fiber), Option.isNone)
+
+/** The connection ends, and the next one opens. */
+const loseAndReturn = (server: TestServer, code = 1006) =>
+  Effect.gen(function* () {
+    yield* advance("1 second")
+    server.latest.hangUp(code)
+    yield* advance("1 second")
+    return yield* answer(server)
+  })
+
+describe("Pull", () => {
+  it.scoped(
+    "[CLIENT-3] a live pull goes on over a new connection, without repetition or loss",
+    () =>
+      Effect.gen(function* () {
+        const { client, server, socket } = yield* makeOnline()
+        const { fiber, read } = yield* pullAll(client)
+        expect(socket.pulls).toMatchObject([{ id: "1", live: true, cursor: { _tag: "None" } }])
+        socket.page("1", page(0, 3))
+        yield* settle
+        for (const code of [1006, 1000, 1001, 1011, 1012, 1013]) {
+          const second = yield* loseAndReturn(server, code)
+          const [pull] = second.pulls
+          expect(cursorOf(pull)).toEqual({
+            backendId: "backend-1",
+            eventSequenceNumber: read().length
+          })
+          // This server repeats two events.
+          second.page(pull?.id ?? "", page(read().length - 2, read().length + 1))
+          yield* settle
+        }
+        expect(read()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+        expect(yield* isRunning(fiber)).toBe(true)
+      })
+  )
+
+  it.scoped("[CLIENT-3] one that starts while there is no network waits for it", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      const { fiber, read } = yield* pullAll(client, { cursor: 7, backendId: "backend-1" })
+      for (let minute = 0; minute < 5; minute++) {
+        server.latest.hangUp()
+        yield* advance("1 minute")
+      }
+      expect(yield* isRunning(fiber)).toBe(true)
+      yield* client.reconnect
+      const socket = yield* answer(server)
+      expect(cursorOf(socket.pulls[0])).toEqual({ backendId: "backend-1", eventSequenceNumber: 7 })
+      socket.page(socket.pulls[0]?.id ?? "", page(7, 9))
+      yield* settle
+      expect(read()).toEqual([8, 9])
+    })
+  )
+
+  it.scoped("[CLIENT-3] what had arrived but was not taken is pulled again", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { pages, take } = yield* pullSlowly(client)
+      socket.page("1", page(0, 2))
+      socket.page("1", page(2, 4))
+      yield* take()
+      // The stream's own machinery may have one page in hand.
+      const second = yield* loseAndReturn(server)
+      const cursor = cursorOf(second.pulls[0])?.eventSequenceNumber ?? 0
+      second.page(second.pulls[0]?.id ?? "", page(cursor, 6))
+      yield* take(3)
+      expect(pages.flatMap(seqNums)).toEqual([1, 2, 3, 4, 5, 6])
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-3] a chunk that does not continue the chain is pulled again from the cursor",
+    () =>
+      Effect.gen(function* () {
+        const { client, server, socket } = yield* makeOnline()
+        const { read } = yield* pullAll(client)
+        socket.page("1", page(0, 3))
+        socket.page("1", page(4, 6))
+        yield* settle
+        expect(socket.interrupts).toEqual(["1"])
+        expect(cursorOf(socket.pulls[1])).toEqual({
+          backendId: "backend-1",
+          eventSequenceNumber: 3
+        })
+        // The old request is nobody's any more.
+        socket.page("1", page(3, 6))
+        yield* settle
+        expect(read()).toEqual([1, 2, 3])
+        socket.page(socket.pulls[1]?.id ?? "", page(3, 8))
+        yield* settle
+        expect(read()).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+        expect(server.sockets.length).toBe(1)
+      })
+  )
+
+  it.scoped("[CLIENT-3] while pages of a backlog are owed, an early live chunk is only noted", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const { read } = yield* pullAll(client)
+      socket.page("1", page(0, 2, 4))
+      socket.page("1", page(6, 7))
+      socket.page("1", page(2, 4, 2))
+      yield* settle
+      expect(socket.pulls.length).toBe(1)
+      socket.page("1", page(4, 6))
+      yield* settle
+      expect(read()).toEqual([1, 2, 3, 4, 5, 6])
+      expect(cursorOf(socket.pulls[1])).toMatchObject({ eventSequenceNumber: 6 })
+      socket.page(socket.pulls[1]?.id ?? "", page(6, 7))
+      yield* settle
+      expect(read()).toEqual([1, 2, 3, 4, 5, 6, 7])
+    })
+  )
+
+  it.scoped("[CLIENT-3] a gap that stays is a broken connection, and meets the backoff", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeOnline()
+      yield* pullAll(client)
+      for (const millis of [125, 250, 500, 1_000]) {
+        const socket = server.latest
+        for (let round = 0; round < 2; round++) {
+          const id = socket.pulls.at(-1)?.id ?? ""
+          if (round === 0) socket.page(id, page(0, 0))
+          socket.page(id, page(1, 2))
+          if (round === 1) socket.page(id, page(0, 0))
+          yield* settle
+        }
+        expect(socket.pulls.length).toBe(2)
+        expect(socket.closedWith).toBe(1000)
+        yield* advance(millis - 1)
+        expect(server.latest).toBe(socket)
+        yield* advance(1)
+        yield* answer(server)
+      }
+    }).pipe(Effect.withRandom(Random.fixed([0.5])))
+  )
+
+  it.scoped("[CLIENT-4] between two pages a lost connection fails the pull, once", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { fiber, read } = yield* pullAll(client)
+      socket.page("1", page(0, 2, 3))
+      yield* settle
+      yield* advance("1 second")
+      socket.hangUp(1001)
+      yield* settle
+      expect(yield* Fiber.join(fiber).pipe(Effect.flip)).toMatchObject({ _tag: "ConnectionLost" })
+      expect(read()).toEqual([1, 2])
+
+      // LiveStore pulls again at once, and without any pause in between: that one waits.
+      const again = yield* pullAll(client, { cursor: 2, backendId: "backend-1" })
+      for (let attempt = 0; attempt < 5; attempt++) {
+        yield* advance("30 seconds")
+        server.latest.hangUp()
+        yield* settle
+      }
+      expect(yield* isRunning(again.fiber)).toBe(true)
+      yield* client.reconnect
+      const second = yield* answer(server)
+      expect(second.pulls.length).toBe(1)
+      second.page(second.pulls[0]?.id ?? "", page(2, 5))
+      yield* settle
+      expect(again.read()).toEqual([3, 4, 5])
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-4] pages that wait behind the first are no reason to wait for the network",
+    () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        const { fiber, pages, take } = yield* pullSlowly(client)
+        yield* take()
+        socket.page("1", page(0, 2, 6))
+        yield* settle
+        socket.page("1", page(2, 4, 4))
+        socket.page("1", page(4, 6, 2))
+        socket.page("1", page(6, 8))
+        yield* settle
+        socket.hangUp()
+        yield* settle
+        yield* take(3)
+        expect(yield* isRunning(fiber)).toBe(false)
+        expect(pages.flatMap(seqNums).at(-1)).toBeLessThan(8)
+      })
+  )
+
+  it.scoped("[CLIENT-4] a pull that is not live resumes likewise, and ends with its Exit", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { fiber, read } = yield* pullAll(client, { live: false })
+      expect(socket.pulls[0]?.live).toBe(false)
+      const second = yield* loseAndReturn(server)
+      const id = second.pulls[0]?.id ?? ""
+      second.page(id, page(0, 2, 2))
+      second.page(id, page(2, 4))
+      second.say({ _tag: "Exit", requestId: id, exit: { _tag: "Success" } })
+      yield* settle
+      expect(yield* Fiber.join(fiber)).toBeUndefined()
+      expect(read()).toEqual([1, 2, 3, 4])
+      // The official server would go on sending to it.
+      expect(second.interrupts).toEqual([id])
+      yield* loseAndReturn(server)
+      expect(server.latest.pulls).toEqual([])
+    })
+  )
+
+  it.scoped(
+    "what had arrived before the Exit is still delivered, also over a lost connection",
+    () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        const { fiber, pages, take } = yield* pullSlowly(client, { live: false })
+        socket.page("1", page(0, 2, 2))
+        socket.page("1", page(2, 4))
+        socket.say({ _tag: "Exit", requestId: "1", exit: { _tag: "Success" } })
+        yield* settle
+        socket.hangUp()
+        yield* take(5)
+        expect(yield* Fiber.join(fiber)).toBeUndefined()
+        expect(pages.flatMap(seqNums)).toEqual([1, 2, 3, 4])
+      })
+  )
+
+  it.scoped("an empty log yields one empty page, however often it is asked", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { pages } = yield* pullAll(client)
+      socket.page("1", page(0, 0))
+      const second = yield* loseAndReturn(server)
+      second.page(second.pulls[0]?.id ?? "", page(0, 0))
+      yield* settle
+      expect(pages).toEqual([page(0, 0)])
+    })
+  )
+
+  it.scoped("[CLIENT-8] a chunk is acknowledged once it has been taken, and not before", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const { pages, take } = yield* pullSlowly(client)
+      for (let index = 0; index < 5; index++) socket.page("1", page(index, index + 1))
+      yield* settle
+      const early = socket.acks.length
+      expect(early).toBeLessThanOrEqual(1)
+      for (let taken = 1; taken <= 4; taken++) {
+        yield* take()
+        expect(pages.length).toBe(taken)
+        expect(socket.acks.length).toBe(taken + early)
+      }
+      yield* take(2)
+      expect(socket.acks).toEqual(["1", "1", "1", "1", "1"])
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-8] one Ack for a chunk of several pages, and for one of none that is new",
+    () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        const { pages } = yield* pullAll(client)
+        socket.page("1", page(0, 1, 2), page(1, 3), page(1, 3))
+        yield* settle
+        expect(pages.flatMap(seqNums)).toEqual([1, 2, 3])
+        expect(socket.acks).toEqual(["1"])
+        socket.page("1", page(0, 3))
+        yield* settle
+        expect(pages.length).toBe(2)
+        expect(socket.acks).toEqual(["1", "1"])
+      })
+  )
+
+  it.scoped("[CLIENT-8] a consumer that stands still bounds what waits for it", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { pages, take } = yield* pullSlowly(client)
+      for (let index = 0; index < 100; index++) socket.page("1", page(index, index + 1))
+      yield* settle
+      expect(socket.interrupts).toEqual(["1"])
+      // Nobody is to blame but the consumer: that is no reason to leave the connection.
+      yield* advance("10 minutes")
+      expect(server.sockets.length).toBe(1)
+      yield* take(60)
+      const read = pages.flatMap(seqNums)
+      expect(read.length).toBeGreaterThan(16)
+      expect(read.length).toBeLessThan(60)
+      expect(cursorOf(socket.pulls[1])).toMatchObject({ eventSequenceNumber: read.length })
+      socket.page(socket.pulls[1]?.id ?? "", page(read.length, 100))
+      yield* settle
+      expect(pages.flatMap(seqNums)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-10] without a backendId it pulls from the start and leaves out what it has",
+    () =>
+      Effect.gen(function* () {
+        const { client, server, socket } = yield* makeOnline()
+        const { pages, read } = yield* pullAll(client, { cursor: 5 })
+        expect(socket.pulls[0]?.cursor).toEqual(Option.none())
+        socket.page("1", page(0, 3, 5))
+        socket.page("1", page(3, 6, 2))
+        socket.page("1", page(6, 8))
+        yield* settle
+        expect(read()).toEqual([6, 7, 8])
+        expect(pages.map(({ pageInfo }) => pageInfo._tag)).toEqual(["MoreKnown", "NoMore"])
+        expect(socket.acks.length).toBe(3)
+        const second = yield* loseAndReturn(server)
+        expect(cursorOf(second.pulls[0])).toEqual({
+          backendId: "backend-1",
+          eventSequenceNumber: 8
+        })
+      })
+  )
+
+  it.scoped("another log is told by the server, or by the pages themselves", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const told = yield* pullAll(client, { cursor: 5, backendId: "backend-1" })
+      socket.fail("1", { _tag: "BackendIdMismatchError", expected: "b2", received: "backend-1" })
+      yield* settle
+      expect(yield* Effect.flip(Fiber.join(told.fiber))).toMatchObject({
+        _tag: "BackendIdMismatchError",
+        expected: "b2"
+      })
+      const seen = yield* pullAll(client, { cursor: 5, backendId: "backend-1" })
+      socket.page("2", pageOf(events(5, 6), 0, "b2"))
+      yield* settle
+      expect(yield* Effect.flip(Fiber.join(seen.fiber))).toMatchObject({
+        _tag: "BackendIdMismatchError",
+        expected: "b2",
+        received: "backend-1"
+      })
+      expect(seen.read()).toEqual([])
+    })
+  )
+
+  it.scoped("a refused pull fails with the server's error, and disturbs no other", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const refused = yield* pullAll(client)
+      const other = yield* pullAll(client)
+      const cause = { name: "PullRejected", message: "not for you" }
+      socket.fail("1", { _tag: "UnknownError", cause })
+      socket.page("2", page(0, 1))
+      yield* settle
+      expect(yield* Effect.flip(Fiber.join(refused.fiber))).toMatchObject({ _tag: "UnknownError" })
+      expect(other.read()).toEqual([1])
+      const second = yield* loseAndReturn(server)
+      expect(second.pulls.length).toBe(1)
+    })
+  )
+
+  const exits: ReadonlyArray<readonly [string, Frame.Exit["exit"]]> = [
+    ["a defect", { _tag: "Failure", cause: { _tag: "Die", defect: "payload {token}" } }],
+    ["another dialect", { _tag: "Failure", cause: [{ _tag: "Fail", error: {} }] }]
+  ]
+  for (const [what, exit] of exits) {
+    it.scoped(`${what} as the answer may pass with a new connection, but not for ever`, () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* makeOnline()
+        const { fiber } = yield* pullAll(client)
+        for (let round = 0; round < 2; round++) {
+          const socket = server.latest
+          socket.say({ _tag: "Exit", requestId: socket.pulls[0]?.id ?? "", exit })
+          yield* settle
+          expect(socket.closedWith).toBe(1000)
+          yield* advance("1 second")
+          yield* answer(server)
+        }
+        expect(yield* isRunning(fiber)).toBe(true)
+        const socket = server.latest
+        socket.say({ _tag: "Exit", requestId: socket.pulls[0]?.id ?? "", exit })
+        yield* settle
+        const error = yield* Effect.flip(Fiber.join(fiber))
+        expect(error).toMatchObject({ _tag: "RequestFailed" })
+        expect(JSON.stringify(error)).not.toContain("token")
+        expect(socket.closedWith).toBeUndefined()
+      })
+    )
+  }
+
+  it.scoped("a live pull that the server ends or interrupts goes on", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { fiber, read } = yield* pullAll(client)
+      socket.page("1", page(0, 2))
+      socket.say({ _tag: "Exit", requestId: "1", exit: { _tag: "Success" } })
+      yield* settle
+      expect(cursorOf(socket.pulls[1])).toMatchObject({ eventSequenceNumber: 2 })
+      for (let round = 0; round < 10; round++) {
+        const socket = server.latest
+        socket.say({
+          _tag: "Exit",
+          requestId: socket.pulls.at(-1)?.id ?? "",
+          exit: { _tag: "Failure", cause: { _tag: "Interrupt", fiberId: { _tag: "None" } } }
+        })
+        yield* settle
+        expect(socket.closedWith).toBe(1000)
+        yield* client.reconnect
+        yield* answer(server)
+      }
+      expect(yield* isRunning(fiber)).toBe(true)
+      server.latest.page(server.latest.pulls[0]?.id ?? "", page(2, 3))
+      yield* settle
+      expect(read()).toEqual([1, 2, 3])
+    })
+  )
+
+  it.scoped("a pull that is not answered within 30 s replaces the connection", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { read } = yield* pullAll(client)
+      yield* advance(29_999)
+      expect(server.sockets.length).toBe(1)
+      yield* advance(1)
+      expect(socket.closedWith).toBe(1000)
+      yield* answer(server)
+      server.latest.page(server.latest.pulls[0]?.id ?? "", page(0, 2))
+      yield* settle
+      expect(read()).toEqual([1, 2])
+      // Nothing is owed: silence for hours is fine.
+      yield* advance("5 minutes")
+      expect(server.sockets.length).toBe(2)
+    })
+  )
+
+  it.scoped("so does a page that is owed and does not come", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const { fiber } = yield* pullAll(client)
+      yield* advance("20 seconds")
+      socket.page("1", page(0, 2, 5))
+      yield* advance(29_999)
+      expect(socket.closedWith).toBeUndefined()
+      yield* advance(1)
+      expect(socket.closedWith).toBe(1000)
+      expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({ _tag: "ConnectionLost" })
+    })
+  )
+
+  it.scoped("interrupting a pull tells the server, and its ids are never used again", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const first = yield* pullAll(client)
+      const other = yield* pullAll(client, { cursor: 2, backendId: "backend-1" })
+      yield* Fiber.interrupt(first.fiber)
+      expect(socket.interrupts).toEqual(["1"])
+      socket.page("1", page(0, 4))
+      socket.page("2", page(2, 4))
+      yield* settle
+      expect(first.read()).toEqual([])
+      expect(other.read()).toEqual([3, 4])
+      const ids: Array<string> = socket.pulls.map(({ id }) => id)
+      for (let round = 0; round < 3; round++) {
+        const next = yield* loseAndReturn(server)
+        ids.push(...next.pulls.map(({ id }) => id))
+      }
+      expect(ids).toEqual(["1", "2", "3", "4", "5"])
+    })
+  )
+
+  it.scoped("frames that come after a connection was left are not heard", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { read } = yield* pullAll(client)
+      socket.page("1", page(0, 2))
+      yield* settle
+      socket.answersPings = false
+      yield* advance("15 seconds")
+      const second = yield* answer(server)
+      expect(second).not.toBe(socket)
+      socket.page("1", page(2, 4))
+      socket.hangUp(4401, "too late")
+      yield* settle
+      expect(read()).toEqual([1, 2])
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+    })
+  )
+})

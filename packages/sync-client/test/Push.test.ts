@@ -1,0 +1,275 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Option, Stream } from "effect"
+import type { SyncClient } from "../src/index.ts"
+import {
+  advance,
+  answer,
+  events,
+  makeClient,
+  makeOnline,
+  page,
+  seqNums,
+  settle
+} from "./TestSocket.ts"
+
+const push = (client: SyncClient.SyncClientService, from: number, to: number) =>
+  client.push(events(from, to), { backendId: Option.some("backend-1") })
+
+const isRunning = (fiber: Fiber.Fiber<unknown, unknown>) =>
+  Effect.map(Fiber.poll(fiber), Option.isNone)
+
+describe("Push", () => {
+  it.scoped("[CLIENT-5] a push is sent once per connection, until it is answered", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      const pushing = yield* Effect.fork(push(client, 0, 2))
+      yield* settle
+      server.latest.hangUp()
+      yield* advance("2 minutes")
+      yield* client.reconnect
+      const seen: Array<string> = []
+      for (let round = 0; round < 4; round++) {
+        const socket = yield* answer(server)
+        expect(socket.pushes).toMatchObject([
+          { storeId: "store", batch: events(0, 2), backendId: Option.some("backend-1") }
+        ])
+        seen.push(...socket.pushes.map(({ id }) => id))
+        yield* advance("2 seconds")
+        if (round < 3) socket.hangUp(1011)
+        yield* advance("10 millis")
+        if (round < 3) yield* client.reconnect
+      }
+      expect(new Set(seen).size).toBe(4)
+      expect(yield* isRunning(pushing)).toBe(true)
+      server.latest.accepted(seen.at(-1) ?? "")
+      yield* settle
+      expect(yield* Fiber.join(pushing)).toBeUndefined()
+
+      server.latest.hangUp()
+      yield* settle
+      yield* client.reconnect
+      expect((yield* answer(server)).pushes).toEqual([])
+    })
+  )
+
+  it.scoped("[CLIENT-5] one that is not answered within 30 s replaces the connection", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      yield* advance("7 seconds")
+      const pushing = yield* Effect.fork(push(client, 0, 1))
+      yield* settle
+      yield* advance(29_999)
+      expect(server.sockets.length).toBe(1)
+      yield* advance(1)
+      expect(socket.closedWith).toBe(1000)
+      const second = yield* answer(server)
+      expect(second.pushes.length).toBe(1)
+      second.accepted(second.pushes[0]?.id ?? "")
+      yield* settle
+      expect(yield* Fiber.join(pushing)).toBeUndefined()
+      yield* advance("5 minutes")
+      expect(server.sockets.length).toBe(2)
+    })
+  )
+
+  it.scoped("a push that is interrupted is forgotten, and its answer is nobody's", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const pushing = yield* Effect.fork(push(client, 0, 1))
+      yield* settle
+      yield* Fiber.interrupt(pushing)
+      expect(socket.interrupts).toEqual([])
+      socket.accepted("1")
+      yield* advance("5 minutes")
+      expect(server.sockets.length).toBe(1)
+      socket.hangUp()
+      expect((yield* answer(server)).pushes).toEqual([])
+    })
+  )
+
+  it.scoped("[CLIENT-5] on a new connection the pulls are asked first", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* Effect.fork(push(client, 0, 1))
+      yield* settle
+      yield* Effect.fork(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      const socket = yield* answer(server)
+      expect(socket.frames.map((frame) => frame._tag === "Request" && frame.tag)).toEqual([
+        "SyncWsRpc.Pull",
+        "SyncWsRpc.Push"
+      ])
+    })
+  )
+
+  it.scoped("[CLIENT-6] while refused a push fails, one that waits as well as a new one", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      const waiting = yield* Effect.fork(push(client, 0, 1))
+      yield* settle
+      const socket = server.latest
+      socket.answersPings = false
+      socket.accept()
+      yield* settle
+      socket.hangUp(4403, "not you")
+      yield* settle
+      const refused = { _tag: "ConnectionRefused", code: 4403, reason: "not you" }
+      expect(yield* Effect.flip(Fiber.join(waiting))).toMatchObject(refused)
+      expect(yield* Effect.flip(push(client, 0, 1))).toMatchObject(refused)
+      expect(server.sockets.length).toBe(1)
+
+      yield* client.reconnect
+      const second = yield* answer(server)
+      const again = yield* Effect.fork(push(client, 0, 1))
+      yield* settle
+      second.accepted(second.pushes[0]?.id ?? "")
+      yield* settle
+      expect(yield* Fiber.join(again)).toBeUndefined()
+    })
+  )
+
+  it.scoped("[CLIENT-9] a batch over the limits goes in parts, one after the other", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const pushing = yield* Effect.fork(push(client, 0, 250))
+      yield* settle
+      const sizes: Array<number> = []
+      for (let part = 0; part < 3; part++) {
+        expect(socket.pushes.length).toBe(part + 1)
+        sizes.push(socket.pushes[part]?.batch.length ?? 0)
+        socket.accepted(socket.pushes[part]?.id ?? "")
+        yield* settle
+      }
+      expect(sizes).toEqual([100, 100, 50])
+      expect(socket.pushes.flatMap(({ batch }) => batch)).toEqual(events(0, 250))
+      expect(yield* Fiber.join(pushing)).toBeUndefined()
+    })
+  )
+
+  it.scoped("[CLIENT-9] the parts after one that fails are not sent", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const pushing = yield* Effect.fork(Effect.flip(push(client, 0, 150)))
+      yield* settle
+      socket.fail("1", { _tag: "ServerAheadError", minimumExpectedNum: 9, providedNum: 0 })
+      yield* settle
+      expect(yield* Fiber.join(pushing)).toMatchObject({
+        _tag: "ServerAheadError",
+        minimumExpectedNum: 9
+      })
+      expect(socket.pushes.length).toBe(1)
+    })
+  )
+
+  it.scoped("[CLIENT-9] an event that fits into no frame fails before anything is sent", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const batch = events(0, 2).map((event) => ({ ...event, args: "x".repeat(2_000_000) }))
+      const error = yield* Effect.flip(client.push(batch, { backendId: Option.none() }))
+      expect(error).toMatchObject({ _tag: "EventTooLarge", seqNum: 1, maxBytes: 1_800_000 })
+      expect(error.message).toContain("todoCreated")
+      expect(socket.pushes).toEqual([])
+    })
+  )
+
+  it.scoped("an empty batch is accepted without a word", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* client.push([], { backendId: Option.none() })
+      expect(server.sockets).toEqual([])
+    })
+  )
+
+  it.scoped("every answer has its error", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const answers = [
+        [
+          { _tag: "Fail", error: { _tag: "BackendIdMismatchError", expected: "a", received: "b" } },
+          "BackendIdMismatchError"
+        ],
+        [
+          {
+            _tag: "Fail",
+            error: { _tag: "UnknownError", cause: { name: "PushRejected", message: "no" } }
+          },
+          "UnknownError"
+        ],
+        [{ _tag: "Die", defect: "boom" }, "RequestFailed"],
+        [{ _tag: "Interrupt", fiberId: { _tag: "None" } }, "RequestFailed"],
+        [["a newer dialect"], "RequestFailed"]
+      ] as const
+      for (const [cause, tag] of answers) {
+        const pushing = yield* Effect.fork(Effect.flip(push(client, 0, 1)))
+        yield* settle
+        const requestId = socket.pushes.at(-1)?.id ?? ""
+        socket.say({ _tag: "Exit", requestId, exit: { _tag: "Failure", cause } })
+        yield* settle
+        expect(yield* Fiber.join(pushing)).toMatchObject({ _tag: tag })
+      }
+      expect(socket.closedWith).toBeUndefined()
+    })
+  )
+
+  it.scoped("an echo that does not come is pulled after 10 s, and the pull goes on", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const read: Array<number> = []
+      yield* client.pull({ cursor: 0, backendId: Option.none(), live: true }).pipe(
+        Stream.runForEach((page) => Effect.sync(() => read.push(...seqNums(page)))),
+        Effect.fork
+      )
+      yield* settle
+      socket.page("1", page(0, 0))
+      yield* advance("1 minute")
+      yield* Effect.fork(push(client, 0, 2))
+      yield* settle
+      socket.accepted(socket.pushes[0]?.id ?? "")
+      yield* advance(9_999)
+      expect(socket.pulls.length).toBe(1)
+      yield* advance(1)
+      expect(socket.interrupts).toEqual(["1"])
+      expect(socket.pulls.length).toBe(2)
+      socket.page(socket.pulls[1]?.id ?? "", page(0, 2))
+      yield* advance("5 minutes")
+      expect(read).toEqual([1, 2])
+      expect(socket.pulls.length).toBe(2)
+      expect(server.sockets.length).toBe(1)
+    })
+  )
+
+  it.scoped("so is what a push was refused for being behind on", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      yield* Effect.fork(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* settle
+      socket.page("1", page(0, 0))
+      yield* Effect.fork(Effect.exit(push(client, 0, 2)))
+      yield* settle
+      socket.fail("2", { _tag: "ServerAheadError", minimumExpectedNum: 3, providedNum: 0 })
+      yield* advance("10 seconds")
+      expect(socket.pulls.length).toBe(2)
+    })
+  )
+
+  it.scoped("a push that succeeds is not late because its echo came first", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      yield* Effect.fork(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* settle
+      socket.page("1", page(0, 0))
+      const pushing = yield* Effect.fork(push(client, 0, 2))
+      yield* settle
+      socket.page("1", page(0, 2))
+      socket.accepted("2")
+      yield* advance("5 minutes")
+      expect(yield* Fiber.join(pushing).pipe(Effect.exit)).toEqual(Exit.void)
+      expect(socket.pulls.length).toBe(1)
+    })
+  )
+})

@@ -1,0 +1,550 @@
+import * as Socket from "@effect/platform/Socket"
+import { describe, expect, it } from "@effect/vitest"
+import { Handshake } from "@tidelog/sync-protocol"
+import { Clock, Effect, Fiber, Layer, Option, Random, Scope, Stream, TestClock, Exit } from "effect"
+import { SyncClient, type SyncStatus } from "../src/index.ts"
+import {
+  advance,
+  answer,
+  events,
+  makeClient,
+  makeOnline,
+  page,
+  settle,
+  type TestServer
+} from "./TestSocket.ts"
+
+/** Every wait is half of what it may be. */
+const halfway = Effect.withRandom(Random.fixed([0.5]))
+
+/** Waits until the client makes its next connection, in steps of a millisecond at the end. */
+const nextAttemptAfter = (server: TestServer, millis: number) =>
+  Effect.gen(function* () {
+    const before = server.sockets.length
+    if (millis > 0) {
+      yield* advance(millis - 1)
+      expect(server.sockets.length).toBe(before)
+      yield* advance(1)
+    } else {
+      yield* settle
+    }
+    expect(server.sockets.length).toBe(before + 1)
+  })
+
+/** A runtime whose WebSocket constructor is this. */
+const makeServerThat = (construct: (url: string) => WebSocket) =>
+  Layer.succeed(Socket.WebSocketConstructor, construct)
+
+describe("Reconnect", () => {
+  it.scoped("[HAND-1] connects to the sync URL of the store, when it is first used", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient({
+        url: "https://sync.test/base?key=1",
+        payload: { authToken: "ok é" }
+      })
+      yield* advance("1 minute")
+      expect(server.sockets).toEqual([])
+      expect(yield* client.status.get).toEqual({ _tag: "Idle", since: 0 })
+
+      yield* Effect.fork(client.connect)
+      yield* settle
+      const url = new URL(server.latest.url)
+      expect(`${url.origin}${url.pathname}`).toBe("wss://sync.test/base/websocket")
+      expect(Object.fromEntries(url.searchParams)).toEqual({
+        key: "1",
+        storeId: "store",
+        payload: encodeURIComponent(JSON.stringify({ authToken: "ok é" })),
+        transport: "ws",
+        protocol: String(Handshake.PROTOCOL_VERSION)
+      })
+    })
+  )
+
+  it.scoped("[CLIENT-1] the first attempts that fail wait longer and longer", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* client.reconnect
+      yield* settle
+      for (const millis of [125, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]) {
+        server.latest.hangUp()
+        yield* nextAttemptAfter(server, millis)
+      }
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-1] a connection that opens and is closed proves nothing", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* client.reconnect
+      yield* settle
+      for (const millis of [125, 250, 500, 1_000, 2_000, 4_000]) {
+        yield* answer(server)
+        server.latest.hangUp(1011, "not today")
+        yield* nextAttemptAfter(server, millis)
+      }
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-1] after an answered request the next attempt comes at once", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* Effect.fork(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* settle
+      server.latest.hangUp()
+      yield* nextAttemptAfter(server, 125)
+      server.latest.hangUp()
+      yield* nextAttemptAfter(server, 250)
+      const socket = yield* answer(server)
+      yield* advance("1 second")
+      socket.page("1", page(0, 2))
+      yield* settle
+      socket.hangUp()
+      yield* nextAttemptAfter(server, 0)
+      server.latest.hangUp()
+      yield* nextAttemptAfter(server, 125)
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-1] so it does after ten seconds of life", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* client.reconnect
+      yield* settle
+      server.latest.hangUp()
+      yield* nextAttemptAfter(server, 125)
+      const first = yield* answer(server)
+      yield* advance(9_999)
+      first.hangUp()
+      yield* nextAttemptAfter(server, 250)
+      const second = yield* answer(server)
+      yield* advance(10_000)
+      second.hangUp()
+      yield* nextAttemptAfter(server, 0)
+    }).pipe(halfway)
+  )
+
+  it.scoped(
+    "[CLIENT-1] a server that answers and hangs up is not asked more than once a second",
+    () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* makeClient()
+        yield* Effect.fork(
+          Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+        )
+        for (let round = 0; round < 5; round++) {
+          const socket = yield* answer(server)
+          for (const { id } of socket.pulls) socket.page(id, page(0, 0))
+          yield* settle
+          socket.hangUp()
+          yield* nextAttemptAfter(server, 1_000)
+        }
+      }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-1] a connection that talks nonsense proves nothing, though it answers", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* Effect.fork(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* settle
+      const nonsense = [
+        "{",
+        `{"_tag":"Chunk"}`,
+        `{"_tag":"Defect","defect":"x"}`,
+        new ArrayBuffer(1)
+      ]
+      for (const [index, millis] of [125, 250, 500, 1_000].entries()) {
+        const socket = yield* answer(server)
+        for (const { id } of socket.pulls) socket.page(id, page(0, 0))
+        yield* settle
+        socket.sayText(nonsense[index])
+        yield* nextAttemptAfter(server, millis)
+        expect(socket.closedWith).toBe(1000)
+      }
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-1] an attempt that neither opens nor fails is given up after 10 s", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* client.reconnect
+      yield* advance(9_999)
+      expect(server.latest.closedWith).toBeUndefined()
+      yield* advance(1)
+      expect(server.latest.closedWith).toBe(1000)
+      expect(yield* client.status.get).toMatchObject({
+        _tag: "Waiting",
+        attempt: 2,
+        retryAt: 10_125,
+        reason: "the server did not answer"
+      })
+      yield* nextAttemptAfter(server, 125)
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-1] `reconnect` ends a wait, and is nothing to a connection", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* client.reconnect
+      yield* settle
+      for (let failures = 0; failures < 8; failures++) {
+        server.latest.hangUp()
+        yield* advance("30 seconds")
+      }
+      server.latest.hangUp()
+      yield* advance(1)
+      const before = server.sockets.length
+      yield* client.reconnect
+      yield* settle
+      expect(server.sockets.length).toBe(before + 1)
+      yield* answer(server)
+      yield* client.reconnect
+      yield* settle
+      expect(server.sockets.length).toBe(before + 1)
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-1] `reconnect` while an attempt is under way brings another if it fails", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* client.reconnect
+      yield* settle
+      yield* client.reconnect
+      yield* settle
+      expect(server.sockets.length).toBe(1)
+      server.latest.hangUp()
+      yield* settle
+      expect(server.sockets.length).toBe(2)
+      server.latest.hangUp()
+      yield* settle
+      expect(server.sockets.length).toBe(2)
+    })
+  )
+
+  it.scoped("[CLIENT-2] pings at once, after 10 s of silence, and leaves 5 s later", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      expect(socket.pings).toBe(1)
+      yield* advance(9_999)
+      expect(socket.pings).toBe(1)
+      yield* advance(1)
+      expect(socket.pings).toBe(2)
+
+      socket.answersPings = false
+      yield* advance("10 seconds")
+      expect(socket.pings).toBe(3)
+      yield* advance(4_999)
+      expect(server.sockets.length).toBe(1)
+      expect(yield* client.isConnected).toBe(true)
+      yield* advance(1)
+      expect(socket.closedWith).toBe(1000)
+      expect(server.sockets.length).toBe(2)
+      expect(yield* client.isConnected).toBe(false)
+    })
+  )
+
+  it.scoped("[CLIENT-2] any frame is a sign of life", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      yield* Effect.fork(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* settle
+      for (let second = 0; second < 20; second++) {
+        yield* advance("1 second")
+        socket.page("1", page(second, second + 1))
+      }
+      yield* settle
+      expect(socket.pings).toBe(1)
+    })
+  )
+
+  it.scoped("[CLIENT-2] one that opens and says nothing is left after 5 s", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      yield* client.reconnect
+      yield* settle
+      server.latest.answersPings = false
+      server.latest.accept()
+      yield* advance("5 seconds")
+      expect(server.latest.closedWith).toBe(1000)
+      expect(yield* client.status.get).toMatchObject({ _tag: "Waiting", reason: "no sign of life" })
+    })
+  )
+
+  it.scoped("[CLIENT-2] after the machine slept it asks at once, for 2 s, before it gives up", () =>
+    Effect.gen(function* () {
+      // A clock that goes on while the timers stand still.
+      let slept = 0
+      const clock = yield* Effect.clock
+      const sleepy: Clock.Clock = {
+        ...clock,
+        [Clock.ClockTypeId]: Clock.ClockTypeId,
+        currentTimeMillis: Effect.sync(() => clock.unsafeCurrentTimeMillis() + slept),
+        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + slept,
+        sleep: (duration) => clock.sleep(duration)
+      }
+      const { client, server, socket } = yield* makeOnline().pipe(Effect.withClock(sleepy))
+      yield* Effect.fork(Effect.exit(client.push(events(0, 1), { backendId: Option.none() })))
+      yield* settle
+
+      slept += 3_600_000
+      yield* advance("10 seconds")
+      expect(socket.pings).toBe(2)
+      yield* advance("3 seconds")
+      // Somebody answered, and the push has the time that it had before.
+      expect(server.sockets.length).toBe(1)
+
+      socket.answersPings = false
+      slept += 3_600_000
+      yield* advance("7 seconds")
+      expect(socket.pings).toBe(3)
+      yield* advance(1_999)
+      expect(server.sockets.length).toBe(1)
+      yield* advance(1)
+      expect(server.sockets.length).toBe(2)
+    })
+  )
+
+  it.scoped("[CLIENT-2] `probe` asks at once, for 2 s", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      yield* client.probe
+      yield* advance("3 seconds")
+      expect(socket.pings).toBe(2)
+      expect(server.sockets.length).toBe(1)
+
+      socket.answersPings = false
+      yield* client.probe
+      yield* advance(1_999)
+      expect(socket.closedWith).toBeUndefined()
+      yield* advance(1)
+      expect(socket.closedWith).toBe(1000)
+
+      // Without a connection it is a reason to connect.
+      yield* client.probe
+      yield* settle
+      expect(server.sockets.length).toBe(2)
+    })
+  )
+
+  it.scoped("[CLIENT-6] a refusal stops the client until it is told to go on", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      const pulling = yield* Effect.fork(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      const socket = yield* Effect.zipRight(
+        settle,
+        Effect.sync(() => server.latest)
+      )
+      socket.answersPings = false
+      socket.accept()
+      yield* settle
+      socket.hangUp(4401, "who are you?")
+      yield* advance("5 minutes")
+      expect(server.sockets.length).toBe(1)
+      expect(yield* client.status.get).toEqual({
+        _tag: "Refused",
+        since: 0,
+        code: 4401,
+        reason: "who are you?"
+      })
+      expect(yield* client.isConnected).toBe(false)
+      expect(yield* Fiber.poll(pulling)).toEqual(Option.none())
+
+      yield* client.reconnect
+      const second = yield* answer(server)
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+      expect(second.pulls.length).toBe(1)
+    })
+  )
+
+  it.scoped("[CLIENT-6] so does one in the middle of a connection's life, with any 44xx", () =>
+    Effect.gen(function* () {
+      for (const code of [4400, 4403, 4413, 4426, 4499]) {
+        const { client, server, socket } = yield* makeOnline()
+        yield* advance("1 minute")
+        socket.hangUp(code, "enough")
+        yield* advance("5 minutes")
+        expect(server.sockets.length).toBe(1)
+        expect(yield* client.status.get).toMatchObject({ _tag: "Refused", code, reason: "enough" })
+      }
+      for (const code of [1000, 1001, 1008, 1012, 3000, 4399, 4500]) {
+        const { server, socket } = yield* makeOnline()
+        yield* advance("1 minute")
+        socket.hangUp(code, "later")
+        yield* settle
+        expect(server.sockets.length).toBe(2)
+      }
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-7] isConnected: false, true with the first frame, false with the end, no echoes",
+    () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* makeClient()
+        const seen: Array<boolean> = []
+        yield* client.isConnected.changes.pipe(
+          Stream.runForEach((isConnected) => Effect.sync(() => seen.push(isConnected))),
+          Effect.fork
+        )
+        yield* client.reconnect
+        yield* settle
+        server.latest.answersPings = false
+        server.latest.accept()
+        yield* settle
+        expect(seen).toEqual([false])
+        for (let round = 0; round < 3; round++) server.latest.sayText(`{"_tag":"Pong"}`)
+        yield* settle
+        expect(seen).toEqual([false, true])
+        yield* advance("10 seconds")
+        server.latest.hangUp(1001)
+        yield* settle
+        expect(seen).toEqual([false, true, false])
+        yield* answer(server)
+        yield* advance("1 minute")
+        expect(seen).toEqual([false, true, false, true])
+      })
+  )
+
+  it.scoped("the status is one value, and every change is told", () =>
+    Effect.gen(function* () {
+      const seen: Array<SyncStatus.SyncStatus> = []
+      const { client, server } = yield* makeClient({
+        onStatus: (status) => {
+          seen.push(status)
+          throw new Error("an app's mistake")
+        }
+      })
+      yield* advance("1 second")
+      yield* client.reconnect
+      yield* settle
+      server.latest.hangUp()
+      yield* advance(125)
+      yield* answer(server)
+      yield* advance("20 seconds")
+      server.latest.hangUp(1012, "restarting")
+      yield* settle
+      server.latest.hangUp(4403, "no")
+      yield* settle
+      expect(seen).toEqual([
+        { _tag: "Idle", since: 0 },
+        { _tag: "Connecting", since: 1_000, attempt: 1 },
+        {
+          _tag: "Waiting",
+          since: 1_000,
+          attempt: 2,
+          retryAt: 1_125,
+          reason: "the connection was lost"
+        },
+        { _tag: "Connecting", since: 1_125, attempt: 2 },
+        { _tag: "Online", since: 1_125 },
+        { _tag: "Connecting", since: 21_125, attempt: 1 },
+        { _tag: "Refused", since: 21_125, code: 4403, reason: "no" }
+      ])
+    }).pipe(halfway)
+  )
+
+  it.scoped("connect and ping: true to what happens, and never longer than 10 s", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient()
+      const connecting = yield* Effect.fork(client.connect)
+      const pinging = yield* Effect.fork(Effect.exit(client.ping))
+      yield* advance(9_999)
+      expect(yield* Fiber.poll(connecting)).toEqual(Option.none())
+      yield* advance(1)
+      expect(yield* Fiber.join(connecting)).toBeUndefined()
+      expect(yield* Fiber.join(pinging)).toMatchObject({
+        cause: { error: { _tag: "PingTimeout" } }
+      })
+
+      yield* advance("1 second")
+      const again = yield* Effect.fork(client.connect)
+      yield* answer(server)
+      expect(yield* Fiber.join(again)).toBeUndefined()
+      expect(yield* Effect.exit(client.ping)).toEqual(Exit.void)
+      expect(server.latest.pings).toBe(2)
+
+      server.latest.hangUp(4401, "no")
+      yield* settle
+      expect(yield* Effect.exit(client.connect)).toEqual(Exit.void)
+      expect(yield* Effect.exit(client.ping)).toMatchObject({
+        cause: { error: { _tag: "ConnectionRefused" } }
+      })
+    })
+  )
+
+  it.effect("closing the scope leaves no socket, listener, timer or attempt", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const scope = yield* Scope.make()
+      const { client, socket, server } = yield* makeOnline({
+        onStatus: ({ _tag }) => seen.push(_tag)
+      }).pipe(Scope.extend(scope))
+      yield* advance("1 minute")
+      yield* Scope.close(scope, Exit.void)
+      expect(socket.closedWith).toBe(1000)
+      expect(Object.fromEntries(socket.listeners)).toEqual({
+        open: 0,
+        message: 0,
+        close: 0,
+        // Stays: an error after the end would otherwise be a crash in Node.
+        error: 1
+      })
+      expect(yield* client.isConnected).toBe(false)
+      expect(seen.at(-1)).toBe("Closed")
+      socket.sayText(`{"_tag":"Pong"}`)
+      socket.hangUp()
+      const texts = socket.texts.length
+      yield* advance("5 minutes")
+      expect(yield* TestClock.sleeps()).toEqual(expect.objectContaining({ length: 0 }))
+      expect(server.sockets.length).toBe(1)
+      expect(socket.texts.length).toBe(texts)
+    })
+  )
+
+  it.effect("a WebSocket that cannot be made is an attempt that failed", () =>
+    Effect.gen(function* () {
+      let attempts = 0
+      const client = yield* SyncClient.make({
+        url: "wss://sync.test",
+        storeId: "store",
+        broadcastStatus: false
+      }).pipe(
+        Effect.provide(
+          makeServerThat(() => {
+            attempts++
+            throw new SyntaxError("wss://sync.test?payload=secret is not allowed")
+          })
+        )
+      )
+      yield* client.reconnect
+      yield* advance("1 minute")
+      expect(attempts).toBeGreaterThan(5)
+      const status = yield* client.status.get
+      expect(status).toMatchObject({ _tag: "Waiting", reason: "a WebSocket could not be made" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("options that make no sense fail at once, and quote nothing", () =>
+    Effect.gen(function* () {
+      const circular: Record<string, unknown> = { token: "top secret" }
+      circular["self"] = circular
+      for (const options of [
+        { url: "top secret" },
+        { storeId: "" },
+        { payload: circular },
+        { payload: { token: "top secret", big: 1n } }
+      ]) {
+        const exit = yield* Effect.exit(Effect.scoped(makeClient(options)))
+        expect(exit).toMatchObject({ cause: { error: { _tag: "InvalidOptions" } } })
+        expect(JSON.stringify(exit)).not.toContain("top secret")
+      }
+    })
+  )
+})
