@@ -1,0 +1,24 @@
+import { allTodos$ } from "../livestore/queries.ts"
+import { useAppStore } from "../livestore/store.ts"
+import { ListFooter } from "./ListFooter.tsx"
+import { NewTodo } from "./NewTodo.tsx"
+import { TodoList } from "./TodoList.tsx"
+
+/** The list itself. */
+export const TodoApp = () => {
+  const todos = useAppStore().useQuery(allTodos$)
+  return (
+    <section aria-label="Todos" className="todoapp" data-testid="todoapp">
+      <header className="header">
+        <h1>todos</h1>
+        <NewTodo />
+      </header>
+      {todos.length > 0 && (
+        <>
+          <TodoList todos={todos} />
+          <ListFooter todos={todos} />
+        </>
+      )}
+    </section>
+  )
+}

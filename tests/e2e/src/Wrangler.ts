@@ -1,0 +1,131 @@
+import { createRequire } from "node:module"
+/**
+ * The app's real worker under `wrangler dev`, on a state of its own that outlives a kill.
+ */
+import { Command, type CommandExecutor, FileSystem, Path } from "@effect/platform"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { appFolder } from "./app.ts"
+import { eventually } from "./eventually.ts"
+import { freePort } from "./freePort.ts"
+import { attempt, HarnessError } from "./HarnessError.ts"
+import * as ProcessGroup from "./ProcessGroup.ts"
+
+export class Wrangler extends Context.Tag("@tidelog/e2e/Wrangler")<
+  Wrangler,
+  {
+    /** Where the worker answers, on 127.0.0.1; the same after each start. */
+    readonly port: number
+    /** Starts it on the state that it left, and returns when it answers. */
+    readonly start: Effect.Effect<void, HarnessError>
+    /** Ends it and all its children at once, with SIGKILL. */
+    readonly kill: Effect.Effect<void>
+    /** The rows that a statement on the worker's D1 yields, as `wrangler d1 execute` prints them. */
+    readonly d1: <A, I>(
+      row: Schema.Schema<A, I>,
+      sql: string
+    ) => Effect.Effect<ReadonlyArray<A>, HarnessError>
+  }
+>() {}
+
+/** Wrangler asks nothing outside this machine. */
+const env = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" }
+
+const wranglerBin = createRequire(import.meta.url)
+  .resolve("wrangler/package.json")
+  .replace("package.json", "bin/wrangler.js")
+
+export const layer = Layer.scoped(
+  Wrangler,
+  Effect.gen(function* () {
+    const context = yield* Effect.context<
+      CommandExecutor.CommandExecutor | FileSystem.FileSystem | Path.Path
+    >()
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const state = yield* fs.makeTempDirectoryScoped({ prefix: "tidelog-state-" })
+    const logs = path.resolve(import.meta.dirname, "../test-results/wrangler")
+    yield* fs.makeDirectory(logs, { recursive: true })
+    const port = yield* freePort
+    const log = path.join(logs, `${port}.log`)
+
+    const scope = yield* Effect.scope
+    const running = yield* Ref.make<Scope.CloseableScope | undefined>(undefined)
+
+    const kill = Effect.flatMap(Ref.getAndSet(running, undefined), (group) =>
+      group === undefined ? Effect.void : Scope.close(group, Exit.void)
+    )
+
+    const start = Effect.gen(function* () {
+      yield* kill
+      const group = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      yield* Ref.set(running, group)
+      yield* ProcessGroup.start({
+        command: process.execPath,
+        args: [
+          wranglerBin,
+          "dev",
+          "--ip",
+          "127.0.0.1",
+          "--port",
+          `${port}`,
+          "--inspector-port",
+          "0",
+          "--persist-to",
+          state
+        ],
+        cwd: appFolder,
+        env,
+        log
+      }).pipe(Scope.extend(group))
+      yield* eventually(
+        "the worker answers",
+        attempt("asking the worker", () => fetch(`http://127.0.0.1:${port}/`)),
+        () => true
+      ).pipe(
+        Effect.mapError(
+          ({ message }) =>
+            new HarnessError({ message: `${message}\nWhat wrangler said is in ${log}` })
+        )
+      )
+    }).pipe(Effect.provide(context))
+
+    const d1 = <A, I>(row: Schema.Schema<A, I>, sql: string) =>
+      Command.make(
+        process.execPath,
+        wranglerBin,
+        "d1",
+        "execute",
+        "DB",
+        "--local",
+        "--persist-to",
+        state,
+        "--json",
+        "--command",
+        sql
+      ).pipe(
+        Command.workingDirectory(appFolder),
+        Command.env(env),
+        Command.string,
+        Effect.flatMap(
+          Schema.decode(
+            Schema.parseJson(Schema.Tuple(Schema.Struct({ results: Schema.Array(row) })))
+          )
+        ),
+        Effect.map(([{ results }]) => results),
+        Effect.mapError(
+          (cause) => new HarnessError({ message: `d1 execute failed: ${sql}`, cause })
+        ),
+        Effect.provide(context)
+      )
+
+    yield* start
+    return { port, start, kill, d1 }
+  })
+)
