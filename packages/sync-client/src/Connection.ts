@@ -7,7 +7,6 @@
 import type * as Socket from "@effect/platform/Socket"
 import { Dialect, Frame } from "@tidelog/sync-protocol"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -15,7 +14,7 @@ import * as Schema from "effect/Schema"
 import type { Exchange, Wire } from "./Exchange.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as SyncSocket from "./SyncSocket.ts"
-import type { Timings } from "./Timings.ts"
+import type { Millis } from "./Timings.ts"
 
 /**
  * What outlives a connection: the requests that are open, the present connection as they and the
@@ -29,7 +28,15 @@ export interface Requests {
   readonly open: () => ReadonlyArray<Exchange>
   readonly nextId: () => Frame.RequestId
   present: Present | undefined
+  /**
+   * A large frame on a slow link keeps everything behind it waiting, pongs included. So each
+   * connection that is left while it owes something doubles what the next one may take.
+   */
+  patience: number
 }
+
+/** On such a link a page of 900,000 bytes has 50 s: that is 18 kB/s. */
+const MAX_PATIENCE = 8
 
 /**
  * The present connection.
@@ -69,7 +76,7 @@ const PONG: Frame.ServerFrame = { _tag: "Pong" }
  */
 export const run = (options: {
   readonly url: string
-  readonly timings: Timings
+  readonly timings: Millis
   readonly requests: Requests
   readonly onFirstFrame: Effect.Effect<void>
 }): Effect.Effect<Outcome, never, Socket.WebSocketConstructor> =>
@@ -77,26 +84,22 @@ export const run = (options: {
     const clock = yield* Effect.clock
     const now = () => clock.unsafeCurrentTimeMillis()
     const { requests } = options
-    const pingAfter = Duration.toMillis(options.timings.pingAfter)
-    const pongWithin = Duration.toMillis(options.timings.pongWithin)
-    const probeWithin = Duration.toMillis(options.timings.probeWithin)
-    const lateAfter = Duration.toMillis(options.timings.lateAfter)
-    const provenAfter = Duration.toMillis(options.timings.provenAfter)
+    const { answerWithin, echoWithin, lateAfter, openWithin, pingAfter } = options.timings
+    const { pongWithin, probeWithin, provenAfter } = options.timings
 
     // A request made while the watchdog sleeps is not late before this: no need to wake it.
-    const shortest = Math.min(
-      Duration.toMillis(options.timings.answerWithin),
-      Duration.toMillis(options.timings.echoWithin)
-    )
+    const shortest = Math.min(answerWithin, echoWithin)
 
+    const { patience } = requests
     let openedAt: number | undefined
     let answered = false
+    let late = false
 
     const live = Effect.gen(function* () {
       let heartbeat = Heartbeat.heard(now())
       const socket = yield* SyncSocket.open({
         url: options.url,
-        within: options.timings.openWithin,
+        within: openWithin,
         onText: () => {
           heartbeat = Heartbeat.heard(now())
         }
@@ -115,6 +118,7 @@ export const run = (options: {
 
       const wire: Wire = {
         now,
+        patience,
         send: socket.send,
         claim: (exchange) => {
           const id = requests.nextId()
@@ -126,6 +130,7 @@ export const run = (options: {
         },
         leave: (reason, { broken }) => {
           left ??= SyncSocket.lost(reason, { broken })
+          late ||= !broken
           socket.end(left)
         }
       }
@@ -191,9 +196,9 @@ export const run = (options: {
               Effect.as(true),
               Effect.raceFirst(Effect.as(probed.await, false))
             )
-            const late = now() - due
-            if (!slept || late <= lateAfter) continue
-            for (const exchange of requests.open()) exchange.postpone(late)
+            const overslept = now() - due
+            if (!slept || overslept <= lateAfter) continue
+            for (const exchange of requests.open()) exchange.postpone(overslept)
             const excused = Heartbeat.excused(heartbeat, now(), probeWithin)
             if (excused === undefined) continue
             heartbeat = excused
@@ -201,8 +206,11 @@ export const run = (options: {
             continue
           }
           if (Heartbeat.dueAt(heartbeat, pingAfter) <= now()) {
-            if (heartbeat._tag === "Asked") return yield* SyncSocket.lost("no sign of life")
-            ping(pongWithin)
+            if (heartbeat._tag === "Asked") {
+              late = requests.open().some((exchange) => exchange.dueAt() < Infinity)
+              return yield* SyncSocket.lost("no sign of life")
+            }
+            ping(pongWithin * patience)
           }
           for (const exchange of requests.open()) if (exchange.dueAt() <= now()) exchange.overdue()
           if (left !== undefined) return yield* left
@@ -233,6 +241,7 @@ export const run = (options: {
     })
 
     const end = yield* Effect.flip(Effect.scoped(live))
+    requests.patience = late ? Math.min(patience * 2, MAX_PATIENCE) : 1
     return {
       end,
       proven: !end.broken && openedAt !== undefined && (answered || now() - openedAt >= provenAfter)

@@ -16,6 +16,8 @@ export interface Wire {
   /** Epoch ms. */
   readonly now: () => number
   readonly send: (text: string) => void
+  /** How many times the usual time an answer may take: more than 1 on a link that is slow. */
+  readonly patience: number
   /** An id that this client has never used; what is answered to it goes to `exchange`. */
   readonly claim: (exchange: Exchange) => Frame.RequestId
   /** What is still answered to `id` is nobody's. */

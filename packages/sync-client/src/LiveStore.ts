@@ -12,15 +12,13 @@ import {
   UnknownError
 } from "@livestore/common"
 import { EventSequenceNumber } from "@livestore/common/schema"
-import { type Message, Refusal, type SyncError } from "@tidelog/sync-protocol"
+import type { Message, SyncError } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { PullFailure } from "./OpenPull.ts"
-import type { PushFailure } from "./PendingPush.ts"
 import * as SyncClient from "./SyncClient.ts"
-import type { EventTooLarge } from "./SyncClientError.ts"
 
 /**
  * @since 0.1.0
@@ -122,9 +120,9 @@ const pullError = (error: PullFailure): IsOfflineError | BackendIdMismatchError 
     case "ConnectionLost":
       return new IsOfflineError({ cause: error })
     case "BackendIdMismatchError":
-      return new BackendIdMismatchError({ expected: error.expected, received: error.received })
+      return backendIdMismatch(error)
     case "UnknownError":
-      return unknownError(error)
+      return new UnknownError({ cause: error.cause })
     case "RequestFailed":
     case "ServerAheadError":
       return new UnknownError({ cause: error })
@@ -133,25 +131,28 @@ const pullError = (error: PullFailure): IsOfflineError | BackendIdMismatchError 
 
 /** LiveStore repeats a push after `IsOfflineError` and `UnknownError` alike, with a backoff. */
 const pushError = (
-  error: PushFailure | EventTooLarge
+  error: SyncClient.PushError
 ): IsOfflineError | BackendIdMismatchError | ServerAheadError | UnknownError => {
   switch (error._tag) {
     case "ConnectionRefused":
       return new IsOfflineError({ cause: error })
     case "BackendIdMismatchError":
-      return new BackendIdMismatchError({ expected: error.expected, received: error.received })
+      return backendIdMismatch(error)
     case "ServerAheadError":
       return new ServerAheadError({
         minimumExpectedNum: EventSequenceNumber.Global.make(error.minimumExpectedNum),
         providedNum: EventSequenceNumber.Global.make(error.providedNum)
       })
     case "UnknownError":
-      return unknownError(error)
+      return new UnknownError({ cause: error.cause })
     case "EventTooLarge":
     case "RequestFailed":
       return new UnknownError({ cause: error })
   }
 }
 
-const unknownError = (error: SyncError.UnknownError): UnknownError =>
-  new UnknownError({ cause: Refusal.fromUnknownError(error) ?? error.cause })
+const backendIdMismatch = ({
+  expected,
+  received
+}: SyncError.BackendIdMismatchError): BackendIdMismatchError =>
+  new BackendIdMismatchError({ expected, received })

@@ -205,7 +205,7 @@ export const make = (options: {
     if (failed < MAX_FAILED || (exit !== undefined && Cause.isInterruptedOnly(exit.cause))) {
       wire?.leave(why, { broken: true })
     } else {
-      end(Exit.fail(new RequestFailed({ what: why })))
+      end(Exit.fail(new RequestFailed({ message: why })))
     }
   }
 
@@ -236,7 +236,7 @@ export const make = (options: {
     return Effect.zipRight(news.await, take)
   })
 
-  const isLate = () =>
+  const isOwed = () =>
     id !== undefined && inbox.length === 0 && (owed || received < Math.max(gapUpTo, expected))
 
   const pull: OpenPull = {
@@ -271,7 +271,9 @@ export const make = (options: {
       wire = undefined
     },
     dueAt: () =>
-      isLate() ? owedSince + (owed ? options.answerWithin : options.echoWithin) : Infinity,
+      wire !== undefined && isOwed()
+        ? owedSince + (owed ? options.answerWithin * wire.patience : options.echoWithin)
+        : Infinity,
     overdue: () => {
       if (owed) wire?.leave("a pull was not answered", { broken: false })
       else askAgain("events that were pushed are missing")

@@ -82,7 +82,10 @@ export const make = (options: {
         }
         settle(answer)
       },
-      dueAt: () => (id === undefined ? Infinity : sentAt + options.answerWithin),
+      dueAt: () =>
+        wire === undefined || id === undefined
+          ? Infinity
+          : sentAt + options.answerWithin * wire.patience,
       overdue: () => wire?.leave("a push was not answered", { broken: false }),
       postpone: (ms) => {
         sentAt += ms
@@ -95,6 +98,6 @@ const asAnswer = (exit: Ended): Exit.Exit<void, PushFailure> => {
   if (exit !== undefined && Exit.isSuccess(exit)) return Exit.void
   const error = exit === undefined ? Option.none() : Cause.failureOption(exit.cause)
   return Exit.fail(
-    Option.getOrElse(error, () => new RequestFailed({ what: "the server failed on a push" }))
+    Option.getOrElse(error, () => new RequestFailed({ message: "the server failed on a push" }))
   )
 }

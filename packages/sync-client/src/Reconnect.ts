@@ -7,12 +7,11 @@
 import type * as Socket from "@effect/platform/Socket"
 import { Handshake } from "@tidelog/sync-protocol"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Backoff from "./Backoff.ts"
 import * as Connection from "./Connection.ts"
 import type { SyncStatus } from "./SyncStatus.ts"
-import type { Timings } from "./Timings.ts"
+import type { Millis } from "./Timings.ts"
 
 /**
  * @since 0.1.0
@@ -21,7 +20,7 @@ import type { Timings } from "./Timings.ts"
 export interface Reconnect {
   readonly storeId: string
   readonly url: string
-  readonly timings: Timings
+  readonly timings: Millis
   readonly requests: Connection.Requests
   /** Opened to connect at once: by the first use, and by `reconnect`. */
   readonly go: Effect.Latch
@@ -46,7 +45,6 @@ export interface Reconnect {
  */
 export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebSocketConstructor> =>
   Effect.gen(function* () {
-    const spacing = Duration.toMillis(options.timings.spacing)
     let failures = 0
     let warned = false
 
@@ -87,8 +85,8 @@ export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebS
       failures = proven ? 0 : failures + 1
       const wait =
         failures === 0
-          ? Math.max(0, startedAt + spacing - now)
-          : Math.ceil(Duration.toMillis(yield* Backoff.delay(options.timings, failures)))
+          ? Math.max(0, startedAt + options.timings.spacing - now)
+          : yield* Backoff.delay(options.timings, failures)
       if (!warned) {
         warned = true
         yield* Effect.annotateLogs(Effect.logWarning("sync connection lost"), {

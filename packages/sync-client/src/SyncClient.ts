@@ -4,14 +4,12 @@
  * @since 0.1.0
  */
 import type * as Socket from "@effect/platform/Socket"
-import { Handshake, type LogEvent, type Message, Refusal, SyncError } from "@tidelog/sync-protocol"
+import { Handshake, type LogEvent, type Message } from "@tidelog/sync-protocol"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
@@ -65,7 +63,7 @@ export interface SyncClientService {
   readonly push: (
     batch: ReadonlyArray<LogEvent.LogEvent>,
     options: { readonly backendId: Option.Option<string> }
-  ) => Effect.Effect<void, PendingPush.PushFailure | EventTooLarge>
+  ) => Effect.Effect<void, PushError>
   /** Connects if need be, and waits for the answer to a ping for at most 10 s. */
   readonly ping: Effect.Effect<void, PingTimeout | ConnectionRefused>
   /** Connects if need be, and waits for the first answer for at most 10 s. Never fails. */
@@ -79,6 +77,12 @@ export interface SyncClientService {
   /** Something happened to the device or its network: pings now, or else connects now. */
   readonly probe: Effect.Effect<void>
 }
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type PushError = PendingPush.PushFailure | EventTooLarge
 
 /**
  * @since 0.1.0
@@ -125,10 +129,9 @@ export const make = (
 ): Effect.Effect<SyncClientService, InvalidOptions, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
     const { payload, storeId } = options
-    const timings: Timings.Timings = { ...Timings.defaults, ...options.timings }
+    const timings = Timings.toMillis(options.timings)
     const limits: RequestText.PushLimits = { ...RequestText.pushLimits, ...options.pushLimits }
-    const answerWithin = Duration.toMillis(timings.answerWithin)
-    const echoWithin = Duration.toMillis(timings.echoWithin)
+    const { answerWithin, echoWithin } = timings
     const { claims, url } = yield* address(options)
     const hide = redact(payload)
 
@@ -158,7 +161,8 @@ export const make = (
     const requests: Connection.Requests = {
       open: () => [...pulls, ...pushes],
       nextId: () => String(++lastId),
-      present: undefined
+      present: undefined,
+      patience: 1
     }
     let refused: ConnectionRefused | undefined
 
@@ -209,7 +213,7 @@ export const make = (
       redact: hide
     }).pipe(Effect.forkScoped)
 
-    const warn = (what: string, error: { readonly _tag: string; readonly message: string }) =>
+    const warn = (what: string, error: PushError | OpenPull.PullFailure) =>
       Effect.annotateLogs(Effect.logWarning(what), {
         storeId,
         error: error._tag,
@@ -332,12 +336,10 @@ export const make = (
     }
   })
 
-const isUnknownError = Schema.is(SyncError.UnknownError)
-
-/** An error of the server's in its own words. */
-const explain = (error: { readonly _tag: string; readonly message: string }): string =>
-  isUnknownError(error)
-    ? (Refusal.fromUnknownError(error)?.message ?? "see the server's log")
+/** An error in its own words, or in those that a server gave it. */
+const explain = (error: PushError | OpenPull.PullFailure): string =>
+  error._tag === "UnknownError" && error.cause instanceof Error
+    ? error.cause.message
     : error.message
 
 /** What a device says that has a say in it: Node, for one, has none. */
@@ -348,25 +350,22 @@ const isDeviceOnline = (): boolean => {
 
 /** The URL and the claims, which are the same for every connection. */
 const address = ({ payload, storeId, url }: Options) =>
-  // What is thrown here quotes the URL or the payload, so only its kind is told.
-  Effect.all({
-    url: Effect.try({
-      try: () =>
-        Handshake.connectionUrl(url, {
-          storeId,
-          payload,
-          transport: "ws",
-          protocol: Handshake.PROTOCOL_VERSION
-        }),
-      catch: () =>
-        new InvalidOptions({
-          what: "url is no ws(s) or http(s) URL, storeId is no storeId, or payload is no JSON value"
-        })
+  Effect.try({
+    try: () => ({
+      url: Handshake.connectionUrl(url, {
+        storeId,
+        payload,
+        transport: "ws",
+        protocol: Handshake.PROTOCOL_VERSION
+      }),
+      claims: RequestText.claims(storeId, payload)
     }),
-    claims: Effect.try({
-      try: () => RequestText.claims(storeId, payload),
-      catch: () => new InvalidOptions({ what: "payload is no JSON value" })
-    })
+    // What was thrown quotes the URL or the payload, so only its kind is told.
+    catch: () =>
+      new InvalidOptions({
+        message:
+          "url is no ws(s) or http(s) URL, storeId is no storeId, or payload is no JSON value"
+      })
   })
 
 /**

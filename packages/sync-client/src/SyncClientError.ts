@@ -64,11 +64,7 @@ export class EventTooLarge extends Schema.TaggedError<EventTooLarge>(
  */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>(
   "@tidelog/sync-client/RequestFailed"
-)("RequestFailed", { what: Schema.String }) {
-  override get message() {
-    return this.what
-  }
-}
+)("RequestFailed", { message: Schema.String }) {}
 
 /**
  * Nobody answered a ping.
@@ -92,8 +88,4 @@ export class PingTimeout extends Schema.TaggedError<PingTimeout>(
  */
 export class InvalidOptions extends Schema.TaggedError<InvalidOptions>(
   "@tidelog/sync-client/InvalidOptions"
-)("InvalidOptions", { what: Schema.String }) {
-  override get message() {
-    return this.what
-  }
-}
+)("InvalidOptions", { message: Schema.String }) {}

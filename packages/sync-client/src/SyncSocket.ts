@@ -5,7 +5,6 @@
  */
 import * as Socket from "@effect/platform/Socket"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Mailbox from "effect/Mailbox"
@@ -24,11 +23,7 @@ import type * as Scope from "effect/Scope"
  */
 export class ConnectionEnd extends Schema.TaggedError<ConnectionEnd>(
   "@tidelog/sync-client/ConnectionEnd"
-)("ConnectionEnd", { code: Schema.Int, reason: Schema.String, broken: Schema.Boolean }) {
-  override get message() {
-    return `${this.code} ${this.reason}`
-  }
-}
+)("ConnectionEnd", { code: Schema.Int, reason: Schema.String, broken: Schema.Boolean }) {}
 
 /**
  * The code of a connection that was lost, by the WebSocket standard.
@@ -76,7 +71,8 @@ const OPEN = 1
  */
 export const open = (options: {
   readonly url: string
-  readonly within: Duration.DurationInput
+  /** In ms. */
+  readonly within: number
   readonly onText: () => void
 }): Effect.Effect<SyncSocket, ConnectionEnd, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
+import * as Record from "effect/Record"
 
 /**
  * @since 0.1.0
@@ -51,3 +52,20 @@ export const defaults: Timings = {
   backoffMax: "30 seconds",
   spacing: "1 second"
 }
+
+/**
+ * The same, in ms, as the client works with them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Millis = { readonly [Name in keyof Timings]: number }
+
+/**
+ * The default timings with some of them changed.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toMillis = (changes: Partial<Timings> = {}): Millis =>
+  Record.map({ ...defaults, ...changes }, Duration.toMillis)

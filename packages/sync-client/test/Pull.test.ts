@@ -491,7 +491,40 @@ describe("Pull", () => {
     })
   )
 
-  it.scoped("so does a page that is owed and does not come", () =>
+  it.scoped("on a slow link each next connection waits twice as long for what it owes", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeOnline()
+      yield* pullAll(client)
+      // A page is on its way, and all pongs are behind it.
+      for (const seconds of [15, 20, 30, 50, 50]) {
+        const socket = server.latest
+        socket.answersPings = false
+        yield* advance(seconds * 1_000 - 1)
+        expect(socket.closedWith).toBeUndefined()
+        yield* advance(1)
+        expect(socket.closedWith).toBe(1000)
+        yield* client.reconnect
+        yield* answer(server)
+      }
+      server.latest.hangUp()
+      yield* settle
+      yield* client.reconnect
+      const socket = yield* answer(server)
+      socket.answersPings = false
+      yield* advance("15 seconds")
+      expect(socket.closedWith).toBe(1000)
+    })
+  )
+
+  it.scoped("a head of 0 is no cursor, although the log is known", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      yield* pullAll(client, { cursor: 0, backendId: "backend-1" })
+      expect(socket.pulls[0]?.cursor).toEqual(Option.none())
+    })
+  )
+
+  it.scoped("a page that is owed and does not come replaces it as well", () =>
     Effect.gen(function* () {
       const { client, socket } = yield* makeOnline()
       const { fiber } = yield* pullAll(client)

@@ -306,6 +306,17 @@ describe("Reconnect", () => {
       expect(server.sockets.length).toBe(1)
       yield* advance(1)
       expect(server.sockets.length).toBe(2)
+
+      // It asks once: who is silent is left, however late the timers are.
+      const second = server.latest
+      second.accept()
+      yield* settle
+      second.answersPings = false
+      slept += 3_600_000
+      yield* advance("10 seconds")
+      slept += 3_600_000
+      yield* advance("2 seconds")
+      expect(second.closedWith).toBe(1000)
     })
   )
 

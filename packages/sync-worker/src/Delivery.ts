@@ -64,20 +64,36 @@ export interface Delivery {
 }
 
 /**
+ * A pull as it is asked for.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const makeSubscription = (
-  state: Pick<SubscriptionState, "requestId" | "live" | "cursor"> & Partial<SubscriptionState>
+  state: Pick<SubscriptionState, "requestId" | "live" | "cursor">
 ): Subscription => ({
   requestId: state.requestId,
   live: state.live,
   cursor: state.cursor,
-  inFlight: state.inFlight ?? 0,
-  started: state.started ?? false,
-  admitted: state.started ?? false,
+  inFlight: 0,
+  started: false,
+  admitted: false,
   reading: false,
   lock: Effect.unsafeMakeSemaphore(1)
+})
+
+/**
+ * A pull that outlived the server's memory. Only what was admitted is ever kept, though its first
+ * page may not have been sent yet.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const resumeSubscription = (state: SubscriptionState): Subscription => ({
+  ...makeSubscription(state),
+  inFlight: state.inFlight,
+  started: state.started,
+  admitted: true
 })
 
 /**
@@ -163,8 +179,10 @@ export const make = (options: {
     const entries = yield* log.read(after, size)
     const last = entries.at(-1)
     // The log is the truth: another writer may have moved its end, a restore may have cut it.
-    if (last === undefined) tail.moveTo(yield* log.head)
-    else if (last.seqNum > tail.head()) tail.moveTo(last.seqNum)
+    if (last === undefined) {
+      const known = tail.head()
+      tail.correct(known, yield* log.head)
+    } else if (last.seqNum > tail.head()) tail.moveTo(last.seqNum)
     return tail.toPage(after, entries)
   })
 

@@ -71,6 +71,9 @@ export interface EventLogService {
   /** Names this incarnation of the log. Made with the log and kept in it. */
   readonly backendId: SyncError.BackendId
 
+  /** The head when the log was opened, so that a server need not ask at once. */
+  readonly initialHead: LogEvent.SeqNum
+
   /** The `seqNum` of the last event, 0 if there is none, read from the storage. */
   readonly head: Effect.Effect<LogEvent.SeqNum, StorageError>
 

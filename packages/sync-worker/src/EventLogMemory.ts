@@ -24,6 +24,7 @@ export const make: Effect.Effect<EventLogService> = Effect.gen(function* () {
 
   return {
     backendId,
+    initialHead: LogEvent.ROOT,
     head: Effect.sync(head),
     append: (batch: ReadonlyArray<FrameText.EventParts>) =>
       Effect.suspend(() => {

@@ -21,7 +21,9 @@ import { tableName } from "./StoreTable.ts"
 
 const HeadRow = Schema.Tuple(Schema.Struct({ head: Schema.Int }))
 
-const RegistryRow = Schema.Tuple(Schema.Struct({ backendId: SyncError.BackendId }))
+const RegistryRow = Schema.Tuple(
+  Schema.Struct({ backendId: SyncError.BackendId, head: Schema.Int })
+)
 
 const EventRows = Schema.Array(
   Schema.Struct({
@@ -52,12 +54,17 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
       "open the log",
       EventLogStatements.open({ storeId, table, createdAt: now })
     )
-    const [{ backendId }] = yield* decodeRows("open the log", RegistryRow, opened.at(-1))
+    const [{ backendId, head: initialHead }] = yield* decodeRows(
+      "open the log",
+      RegistryRow,
+      opened.at(-1)
+    )
 
     const readHead = EventLogStatements.head(table)
 
     return {
       backendId,
+      initialHead,
       head: sql.batch("read the head", [readHead]).pipe(
         Effect.flatMap(([result]) => decodeRows("read the head", HeadRow, result)),
         Effect.map(([{ head }]) => head)

@@ -26,7 +26,8 @@ const MAX_PARAM_BYTES = 1_000_000
 const COLUMNS = "seqNum, parentSeqNum, name, args, createdAt, clientId, sessionId"
 
 /**
- * Opens a store's log, and makes it if it is new. The last result holds its registry row.
+ * Opens a store's log, and makes it if it is new. The last result is one row: its `backendId`
+ * and its `head`.
  *
  * @since 0.1.0
  * @category statements
@@ -63,7 +64,8 @@ export const open = (store: {
     params: [store.storeId, store.table, store.createdAt]
   },
   {
-    sql: `SELECT backendId FROM ${REGISTRY_TABLE} WHERE storeId = ?1`,
+    sql: `SELECT backendId, ${headOf(store.table)} AS head FROM ${REGISTRY_TABLE}
+      WHERE storeId = ?1`,
     params: [store.storeId]
   }
 ]

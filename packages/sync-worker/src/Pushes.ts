@@ -6,6 +6,7 @@
 import { Chunking, LogEvent, Message, Refusal, SyncError } from "@tidelog/sync-protocol"
 import type { FrameText, Limits } from "@tidelog/sync-protocol"
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -65,8 +66,9 @@ export const make = (options: {
     const lookUp = Effect.fnUntraced(function* (
       batch: Batch
     ): Effect.fn.Return<Stored, StorageError> {
+      const known = tail.head()
       const head = yield* log.head
-      if (head !== tail.head()) tail.moveTo(head)
+      tail.correct(known, head)
       if (head === batch[0].parentSeqNum) return "nothing"
       const stored = yield* log.read(batch[0].parentSeqNum, {
         maxEvents: batch.length,
@@ -137,7 +139,7 @@ const storageUnavailable = Effect.suspend(() =>
   refusal("StorageUnavailable", "the events could not be stored just now; push them again")
 )
 
-const logStorageError = (error: StorageError) => Effect.logError(error.message, error.cause)
+const logStorageError = (error: StorageError) => Effect.logError(error.message, Cause.fail(error))
 
 const checkBackendId = (request: Message.PushRequest, expected: SyncError.BackendId) =>
   request.backendId._tag === "Some" && request.backendId.value !== expected

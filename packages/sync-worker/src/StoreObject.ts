@@ -6,6 +6,7 @@
  */
 import type { DurableObjectState, WebSocket } from "@cloudflare/workers-types"
 import { Frame, Handshake, Limits } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -128,7 +129,7 @@ export const make = <E>(options: {
       Effect.tapError(({ cause }) =>
         Effect.zipRight(
           managed.disposeEffect,
-          Effect.logError("the store could not be opened", cause).pipe(
+          Effect.logError("the store could not be opened", Cause.fail(cause)).pipe(
             Effect.annotateLogs({ storeId }),
             // The layer brings its own logger, but it did not come to be.
             Effect.provide(Logger.json)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Handshake } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { runUserCode } from "./internal/userCode.ts"
@@ -77,7 +78,7 @@ export const authorise = (
       isRefusal(cause)
         ? Effect.fail(cause)
         : Effect.zipRight(
-            Effect.logError("validatePayload failed", cause),
+            Effect.logError("validatePayload failed", Cause.fail(cause)),
             new Unauthorized({ reason: "the credentials were not accepted" })
           )
     )

@@ -95,6 +95,8 @@ const toEffect = <Request>(
   return (request: Request, session: Session): Effect.Effect<void, HookRefusal> =>
     runUserCode(() => hook(request, session)).pipe(
       Effect.mapError(({ cause }) => new HookRefusal({ message: messageOf(cause) })),
+      // One that cannot be interrupted is left to itself.
+      Effect.disconnect,
       Effect.timeoutFail({
         duration: DEADLINE,
         onTimeout: () => new HookRefusal({ message: `${name} did not answer within ${DEADLINE}` })

@@ -17,6 +17,7 @@ import {
   Refusal,
   SyncError
 } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -79,17 +80,17 @@ const decodePush = Schema.decodeUnknownEither(Message.PushRequest)
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<
+export const make = Effect.gen(function* (): Effect.fn.Return<
   SyncServerService,
-  StorageError,
+  never,
   EventLog | SyncHooks | Limits.Limits
-> = Effect.gen(function* () {
+> {
   const log = yield* EventLog
   const hooks = yield* SyncHooks
   const limits = yield* Limits.Limits
 
   const tail = Tail.make({
-    head: yield* log.head,
+    head: log.initialHead,
     backendId: log.backendId,
     size: { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   })
@@ -115,17 +116,28 @@ export const make: Effect.Effect<
       )
     })
 
-  /** A pull that the log cannot serve is better begun again than failed (SPEC: PULL-11). */
+  const closeUnreadable = (client: Delivery.Client) => (error: StorageError) =>
+    Effect.zipRight(
+      Effect.logError(error.message, Cause.fail(error)),
+      close(client, Handshake.CloseCode.tryAgainLater, "the log cannot be read just now")
+    )
+
+  const closeMistaken = (client: Delivery.Client) => (defect: unknown) =>
+    Effect.zipRight(
+      Effect.logError("a connection could not be served", Cause.die(defect)),
+      close(client, Handshake.CloseCode.internalError, "the server made a mistake")
+    )
+
+  /**
+   * A pull that the log cannot serve is better begun again than failed (SPEC: PULL-11). Whoever
+   * made the log grow has no part in it.
+   */
   const pump = (client: Delivery.Client, subscription: Delivery.Subscription) =>
     delivery
       .pump(client, subscription)
       .pipe(
-        Effect.catchTag("StorageError", (error) =>
-          Effect.zipRight(
-            Effect.logError(error.message, error.cause),
-            close(client, Handshake.CloseCode.tryAgainLater, "the log cannot be read just now")
-          )
-        )
+        Effect.catchTag("StorageError", closeUnreadable(client)),
+        Effect.catchAllDefect(closeMistaken(client))
       )
 
   const pumpAll = (client: Delivery.Client) =>
@@ -166,10 +178,10 @@ export const make: Effect.Effect<
   /** A cursor is the log's own if it has its id, and stands at an event that the log has. */
   const isOurs = Effect.fnUntraced(function* (cursor: Message.Cursor) {
     if (cursor.backendId !== log.backendId) return false
-    if (cursor.eventSequenceNumber <= tail.head()) return true
-    const head = yield* log.head
-    tail.moveTo(head)
-    return cursor.eventSequenceNumber <= head
+    const known = tail.head()
+    if (cursor.eventSequenceNumber <= known) return true
+    tail.correct(known, yield* log.head)
+    return cursor.eventSequenceNumber <= tail.head()
   })
 
   const openPull = Effect.fnUntraced(function* (
@@ -229,11 +241,10 @@ export const make: Effect.Effect<
         })
       })
       client.subscriptions.set(id, subscription)
-      return Effect.catchTag(openPull(client, subscription, request), "StorageError", (error) =>
-        Effect.zipRight(
-          Effect.logError(error.message, error.cause),
-          close(client, Handshake.CloseCode.tryAgainLater, "the log cannot be read just now")
-        )
+      return Effect.catchTag(
+        openPull(client, subscription, request),
+        "StorageError",
+        closeUnreadable(client)
       )
     })
 
@@ -267,7 +278,10 @@ export const make: Effect.Effect<
       return refuse(
         client,
         frame.id,
-        new Refusal.Refusal({ name: "DuplicateRequestId", message: `${frame.id} is already open` })
+        new Refusal.Refusal({
+          name: "DuplicateRequestId",
+          message: `${frame.id} is already open`
+        })
       )
     }
     switch (frame.tag) {
@@ -340,7 +354,7 @@ export const make: Effect.Effect<
       Effect.suspend(() => {
         const client = register(connection)
         for (const state of subscriptions) {
-          client.subscriptions.set(state.requestId, Delivery.makeSubscription(state))
+          client.subscriptions.set(state.requestId, Delivery.resumeSubscription(state))
         }
         return pumpAll(client)
       }).pipe(annotate(connection)),
@@ -360,12 +374,7 @@ export const make: Effect.Effect<
         if (Either.isLeft(frame)) {
           return close(client, Handshake.CloseCode.invalidFrame, "not a frame of this protocol")
         }
-        return Effect.catchAllDefect(handle(client, frame.right), (defect) =>
-          Effect.zipRight(
-            Effect.logError("a frame could not be handled", defect),
-            close(client, Handshake.CloseCode.internalError, "the server made a mistake")
-          )
-        )
+        return Effect.catchAllDefect(handle(client, frame.right), closeMistaken(client))
       }).pipe(annotate(connection)),
 
     disconnect: (connection) =>
@@ -381,7 +390,7 @@ export const make: Effect.Effect<
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<SyncServer, StorageError, EventLog | SyncHooks | Limits.Limits> =
+export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits.Limits> =
   Layer.effect(SyncServer, make)
 
 const invalidRequest = (error: ParseResult.ParseError) =>

@@ -31,11 +31,17 @@ export interface Page {
 export interface Tail {
   readonly head: () => LogEvent.SeqNum
 
-  /** Events that now follow the head. */
+  /** Events that were appended. Nothing happens if the head is known to be beyond them already. */
   readonly advance: (entries: ReadonlyArray<LogEntry>) => void
 
   /** The log turned out to be elsewhere: what was remembered of it no longer counts. */
   readonly moveTo: (head: LogEvent.SeqNum) => void
+
+  /**
+   * The head as it was read from the log. `known`: the head of this tail when the reading began. If
+   * it is another by now, the answer may be the older of the two, and does not count.
+   */
+  readonly correct: (known: LogEvent.SeqNum, head: LogEvent.SeqNum) => void
 
   /**
    * The page after a position, from memory: also the empty one at the head. `undefined` if it has
@@ -92,9 +98,18 @@ export const make = (options: {
     if (dropped > 0) entries = entries.slice(dropped)
   }
 
+  const moveTo = (position: LogEvent.SeqNum) => {
+    head = position
+    start = position
+    entries = []
+    bytes = 0
+    latest = undefined
+  }
+
   return {
     head: () => head,
     advance: (appended) => {
+      if ((appended.at(-1)?.seqNum ?? head) <= head) return
       for (const entry of appended) {
         entries.push(entry)
         bytes += entry.bytes
@@ -103,12 +118,9 @@ export const make = (options: {
       latest = undefined
       forget()
     },
-    moveTo: (position) => {
-      head = position
-      start = position
-      entries = []
-      bytes = 0
-      latest = undefined
+    moveTo,
+    correct: (known, position) => {
+      if (head === known && head !== position) moveTo(position)
     },
     page: (after) => {
       if (after < start || after > head) return undefined

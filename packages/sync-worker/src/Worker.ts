@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Chunking, Handshake, Limits } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Logger from "effect/Logger"
@@ -158,13 +159,24 @@ const connect = Effect.fnUntraced(function* (request: Request, env: object, opti
             (refusal) => new Refused({ code: SyncAuth.closeCode(refusal), reason: refusal.reason })
           )
         )
-  const grant = Grant.encode({ storeId, payload, identity })
+  const grant = yield* Effect.try(() => Grant.encode({ storeId, payload, identity })).pipe(
+    Effect.tapError(({ error }) =>
+      Effect.logError("the identity that validatePayload gave is no JSON", Cause.fail(error))
+    ),
+    Effect.mapError(
+      () =>
+        new Refused({
+          code: Handshake.CloseCode.internalError,
+          reason: "the server made a mistake"
+        })
+    )
+  )
   const headers = new Headers(request.headers)
   headers.set(Grant.HEADER, grant)
   return yield* Effect.tryPromise(() =>
     objects.get(objects.idFromName(storeId)).fetch(request.url, { headers })
   ).pipe(
-    Effect.tapError(({ error }) => Effect.logError("the object did not answer", error)),
+    Effect.tapError(({ error }) => Effect.logError("the object did not answer", Cause.fail(error))),
     Effect.mapError(
       () =>
         new Refused({

@@ -78,7 +78,7 @@ const main = Effect.gen(function* () {
   yield* PageServer.buildInto(folder)
   yield* takePicture(
     path.resolve(import.meta.dirname, "../../../docs/todomvc-two-browsers.png")
-  ).pipe(Effect.scoped, Effect.provide(Harness.layer(folder)))
+  ).pipe(Effect.scoped, Effect.provide(Harness.layer(PageServer.layer(folder))))
 })
 
 main.pipe(Effect.scoped, Effect.provide(NodeContext.layer), NodeRuntime.runMain)

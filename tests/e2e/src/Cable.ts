@@ -11,7 +11,7 @@ import { HarnessError } from "./HarnessError.ts"
 export interface Cable {
   /** Where the browser plugs in, on 127.0.0.1. */
   readonly port: number
-  /** Resets every connection, and each new one at once. */
+  /** Breaks every connection, and each new one at once. */
   readonly cut: Effect.Effect<void>
   /** Lets connections through again. */
   readonly mend: Effect.Effect<void>
@@ -23,19 +23,17 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
     const sockets = new Set<Socket>()
     let whole = true
 
+    // `destroy`, never `resetAndDestroy`: a reset of a socket that is just shutting down leaks it,
+    // and Node 24 then spins for ever when it exits.
     const track = (socket: Socket, peer: Socket) => {
       sockets.add(socket)
-      // An end of the cable that fails takes the other with it, as it came: reset, not closed.
-      socket.on("error", () => peer.resetAndDestroy())
-      socket.on("close", () => {
-        sockets.delete(socket)
-        peer.destroy()
-      })
+      socket.on("error", () => peer.destroy())
+      socket.on("close", () => sockets.delete(socket))
     }
 
     const server = createServer((near) => {
       if (!whole) {
-        near.on("error", () => undefined).resetAndDestroy()
+        near.on("error", () => undefined).destroy()
         return
       }
       const far = connect(target, "127.0.0.1")
@@ -45,8 +43,13 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
       far.pipe(near)
     })
 
-    const reset = Effect.sync(() => {
-      for (const socket of sockets) socket.resetAndDestroy()
+    const cut = Effect.sync(() => {
+      whole = false
+      for (const socket of sockets) socket.destroy()
+    })
+
+    const mend = Effect.sync(() => {
+      whole = true
     })
 
     const port = yield* Effect.acquireRelease(
@@ -61,14 +64,10 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
       }),
       () =>
         Effect.zipRight(
-          reset,
+          cut,
           Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
         )
     )
 
-    const set = (to: boolean) =>
-      Effect.sync(() => {
-        whole = to
-      })
-    return { port, cut: Effect.zipRight(set(false), reset), mend: set(true) }
+    return { port, cut, mend }
   })

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type BrowserContext, chromium } from "playwright-core"
 import * as ChromiumBinary from "./ChromiumBinary.ts"
-import { attempt, type HarnessError } from "./HarnessError.ts"
+import { attempt, HarnessError } from "./HarnessError.ts"
 
 export interface LaunchOptions {
   /** Ports of `localhost` as the page sees them, and the ports of 127.0.0.1 that stand behind them. */
@@ -43,15 +43,20 @@ export const layer = Layer.effect(
       Effect.gen(function* () {
         const profile = yield* fs
           .makeTempDirectoryScoped({ prefix: "tidelog-profile-" })
-          .pipe(Effect.orDie)
-        return yield* Effect.acquireRelease(
+          .pipe(
+            Effect.mapError(
+              (cause) => new HarnessError({ message: "no folder for a profile", cause })
+            )
+          )
+        const browser = yield* Effect.acquireRelease(
           attempt("launching Chromium", () =>
             chromium.launchPersistentContext(profile, {
               executablePath: binary.path,
               env: { ...process.env, ...binary.env },
               headless: true,
-              // Chromium refuses its sandbox to root, which is what containers run as.
-              chromiumSandbox: process.getuid?.() !== 0,
+              // It opens nothing but our own page, and the sandbox needs what root in a container
+              // and a user of a hardened system are both refused.
+              chromiumSandbox: false,
               viewport: options.viewport,
               args: [
                 `--host-resolver-rules=${hostRules(options.ports)}`,
@@ -63,6 +68,8 @@ export const layer = Layer.effect(
           ),
           (browser) => Effect.promise(() => browser.close())
         )
+        browser.setDefaultTimeout(60_000)
+        return browser
       })
 
     return { launch }

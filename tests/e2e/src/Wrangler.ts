@@ -1,4 +1,3 @@
-import { createRequire } from "node:module"
 /**
  * The app's real worker under `wrangler dev`, on a state of its own that outlives a kill.
  */
@@ -11,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { appFolder } from "./app.ts"
+import { appFolder, binOf } from "./app.ts"
 import { eventually } from "./eventually.ts"
 import { freePort } from "./freePort.ts"
 import { attempt, HarnessError } from "./HarnessError.ts"
@@ -26,6 +25,8 @@ export class Wrangler extends Context.Tag("@tidelog/e2e/Wrangler")<
     readonly start: Effect.Effect<void, HarnessError>
     /** Ends it and all its children at once, with SIGKILL. */
     readonly kill: Effect.Effect<void>
+    /** Kills it, and empties its state: the next start is the first of a new server. */
+    readonly forget: Effect.Effect<void, HarnessError>
     /** The rows that a statement on the worker's D1 yields, as `wrangler d1 execute` prints them. */
     readonly d1: <A, I>(
       row: Schema.Schema<A, I>,
@@ -37,9 +38,7 @@ export class Wrangler extends Context.Tag("@tidelog/e2e/Wrangler")<
 /** Wrangler asks nothing outside this machine. */
 const env = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" }
 
-const wranglerBin = createRequire(import.meta.url)
-  .resolve("wrangler/package.json")
-  .replace("package.json", "bin/wrangler.js")
+const wranglerBin = binOf("wrangler", "bin/wrangler.js")
 
 export const layer = Layer.scoped(
   Wrangler,
@@ -60,6 +59,14 @@ export const layer = Layer.scoped(
 
     const kill = Effect.flatMap(Ref.getAndSet(running, undefined), (group) =>
       group === undefined ? Effect.void : Scope.close(group, Exit.void)
+    )
+
+    const forget = Effect.zipRight(
+      kill,
+      fs.remove(state, { recursive: true }).pipe(
+        Effect.zipRight(fs.makeDirectory(state)),
+        Effect.mapError((cause) => new HarnessError({ message: "the state is not empty", cause }))
+      )
     )
 
     const start = Effect.gen(function* () {
@@ -126,6 +133,6 @@ export const layer = Layer.scoped(
       )
 
     yield* start
-    return { port, start, kill, d1 }
+    return { port, start, kill, forget, d1 }
   })
 )

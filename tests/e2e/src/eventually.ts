@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { HarnessError } from "./HarnessError.ts"
 
-/** Longer than the client's longest pause between two attempts, so that only the work is waited for. */
-const deadline = Duration.seconds(45)
+/** Longer than the client's longest pause between two attempts, with room for a machine that is busy. */
+const deadline = Duration.seconds(60)
 
 /**
  * Looks again and again until what it sees is accepted, and returns that.

@@ -1,5 +1,6 @@
 import { inject } from "vitest"
 import * as Harness from "../src/Harness.ts"
+import * as PageServer from "../src/PageServer.ts"
 
-/** One page server, one worker on an empty state, and as many devices as the suite makes. */
-export const harness = Harness.layer(inject("pageFolder"))
+/** The built page, one worker on an empty state, and as many devices as the suite makes. */
+export const harness = Harness.layer(PageServer.layer(inject("pageFolder")))

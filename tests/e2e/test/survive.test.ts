@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { expect } from "vitest"
 import { Devices } from "../src/Devices.ts"
 import * as EventRow from "../src/EventRow.ts"
+import { eventually } from "../src/eventually.ts"
 import { done, open, says, shows } from "../src/expectations.ts"
 import { Wrangler } from "../src/Wrangler.ts"
 import { harness } from "./harness.ts"
@@ -94,5 +95,26 @@ layer(harness, { excludeTestServices: true })("what is typed survives", (it) => 
         expect(log[3]?.args.id).toBe(log[2]?.args.id)
         expect(new Set(log.map((row) => row.args.id)).size).toBe(3)
       })
+  )
+
+  it.scoped("a server that lost its log is believed: the page opens anew, and syncs again", () =>
+    Effect.gen(function* () {
+      const devices = yield* Devices
+      const wrangler = yield* Wrangler
+      const a = yield* devices.make
+      yield* a.page.open("lost")
+      yield* a.page.add("of the lost log")
+      yield* says(a.page, "Online")
+      yield* eventually("the server has it", EventRow.read("lost"), (log) => log.length === 1)
+
+      yield* wrangler.forget
+      yield* wrangler.start
+      yield* shows(a.page)
+      yield* a.page.add("of the new log")
+      const b = yield* devices.make
+      yield* b.page.open("lost")
+      yield* shows(b.page, open("of the new log"))
+      yield* shows(a.page, open("of the new log"))
+    })
   )
 })

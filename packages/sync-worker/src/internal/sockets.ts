@@ -23,8 +23,14 @@ export const toConnection = (socket: WebSocket, session: Session): Connection =>
   }
 }
 
-export const close = (socket: WebSocket, code: number, reason: string): void =>
+/**
+ * Closes a socket for good. Until the other side answers, its frames still arrive, also at an object
+ * that has lost its memory meanwhile: without its attachment that finds nobody behind them.
+ */
+export const close = (socket: WebSocket, code: number, reason: string): void => {
+  quietly(() => socket.serializeAttachment(null))
   quietly(() => socket.close(code, Handshake.closeReason(reason)))
+}
 
 /** Codes that a peer's close may be reported with, and that no close frame may carry. */
 const UNSENDABLE = new Set([1005, 1006, 1015])

@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -5,18 +6,22 @@ import * as Predicate from "effect/Predicate"
 /** What a function of the app's own may return: a value, now or later. */
 export type UserResult<A> = A | Promise<A> | Effect.Effect<A, unknown>
 
-/** A function of the app's own threw, rejected, failed or died, with `cause`. */
+/** A function of the app's own threw, rejected, failed, died or gave up, with `cause`. */
 export class UserCodeError extends Data.TaggedError("UserCodeError")<{
   readonly cause: unknown
 }> {}
 
 const toError = (cause: unknown) => new UserCodeError({ cause })
 
-/** Runs a function of the app's own, whichever way it is written. */
+/** Runs a function of the app's own, whichever way it is written, and whichever way it ends. */
 export const runUserCode = <A>(evaluate: () => UserResult<A>): Effect.Effect<A, UserCodeError> =>
   Effect.try({ try: evaluate, catch: toError }).pipe(
     Effect.flatMap((result) => settle(result)),
-    Effect.catchAllDefect((defect) => new UserCodeError({ cause: defect }))
+    // A defect, or an interruption of its own making: it ends no more than this function.
+    Effect.catchAllCause((cause) => {
+      const error = Cause.squash(cause)
+      return error instanceof UserCodeError ? error : toError(error)
+    })
   )
 
 const settle = <A>(result: UserResult<A>): Effect.Effect<A, UserCodeError> => {

@@ -346,6 +346,7 @@ export const describeEventLog = <E>(
           const visit = Effect.gen(function* () {
             const log = yield* EventLog
             const head = yield* log.head
+            expect(log.initialHead).toBe(head)
             yield* log.append(events(head + 1, head + 2))
             return { head, backendId: log.backendId }
           })

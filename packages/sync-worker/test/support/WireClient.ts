@@ -28,8 +28,9 @@ export class WireClient {
     })
   }
 
-  static async open(url: string): Promise<WireClient> {
-    const socket = new WebSocket(url)
+  static async open(url: string, headers: Record<string, string> = {}): Promise<WireClient> {
+    // Node's own WebSocket takes headers as well, which a browser's does not.
+    const socket = new WebSocket(url, { headers })
     const client = new WireClient(socket, new URL(url).searchParams.get("storeId") ?? "")
     await new Promise((resolve, reject) => {
       socket.addEventListener("open", resolve)
@@ -51,8 +52,8 @@ export class WireClient {
     )
   }
 
-  close(): void {
-    this.#socket.close()
+  close(code?: number, reason?: string): void {
+    this.#socket.close(code, reason)
   }
 
   /** Waits until a condition on what was received holds. Fails if the socket closes before. */

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
@@ -17,8 +18,18 @@ const bundle = async (entry: string): Promise<string> => {
   return result.outputFiles[0]?.text ?? ""
 }
 
+export interface ServerOptions {
+  /** Where the databases outlive the server: a folder. Without one they do not. */
+  readonly persist?: string
+  /** The bindings of D1 databases. */
+  readonly d1Databases?: ReadonlyArray<string>
+  /** The names of Durable Object bindings. */
+  readonly durableObjects?: ReadonlyArray<string>
+}
+
 /** The worker under test in workerd, over D1, on a loopback port. One for each test file. */
-export const startServer = async (entry = "./worker.ts") => {
+export const startServer = async (entry = "./worker.ts", options: ServerOptions = {}) => {
+  const { d1Databases = ["DB"], durableObjects = ["WEBSOCKET_SERVER"], persist } = options
   const lines: Array<string> = []
   const miniflare = new Miniflare({
     modules: true,
@@ -26,8 +37,13 @@ export const startServer = async (entry = "./worker.ts") => {
     compatibilityDate: "2026-07-30",
     host: "127.0.0.1",
     port: 0,
-    d1Databases: ["DB"],
-    durableObjects: { WEBSOCKET_SERVER: { className: "SyncBackendDO", useSQLite: true } },
+    d1Databases: [...d1Databases],
+    durableObjects: Object.fromEntries(
+      durableObjects.map((name) => [name, { className: CLASS_NAME, useSQLite: true }])
+    ),
+    ...(persist === undefined
+      ? {}
+      : { d1Persist: join(persist, "d1"), durableObjectsPersist: join(persist, "do") }),
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
       for (const stream of [stdout, stderr]) {
         stream.setEncoding("utf8").on("data", (text: string) => {
@@ -36,6 +52,23 @@ export const startServer = async (entry = "./worker.ts") => {
       }
     }
   })
-  afterAll(() => miniflare.dispose())
-  return { miniflare, url: (await miniflare.ready).toString(), lines }
+  let running = true
+  const stop = async () => {
+    if (running) await miniflare.dispose()
+    running = false
+  }
+  afterAll(stop)
+  const url = (await miniflare.ready).toString()
+
+  return {
+    miniflare,
+    url,
+    lines,
+    stop,
+    /** Takes a store's object out of memory. Its sockets stay open. */
+    evict: (storeId: string) =>
+      miniflare.unsafeEvictDurableObject("", CLASS_NAME, { name: storeId, webSockets: "hibernate" })
+  }
 }
+
+const CLASS_NAME = "SyncBackendDO"

@@ -1,0 +1,121 @@
+import { serialize } from "node:v8"
+import { describe, expect, it } from "@effect/vitest"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as Attachment from "../src/Attachment.ts"
+import type { Session, SubscriptionState } from "../src/Connection.ts"
+
+const seeded = { fastCheck: { seed: 20_260_801, numRuns: 200 } }
+
+const text = FastCheck.oneof(FastCheck.string16bits(), FastCheck.fullUnicodeString())
+
+const json = FastCheck.jsonValue().map((value): unknown => JSON.parse(JSON.stringify(value)))
+
+const session: FastCheck.Arbitrary<Session> = FastCheck.record(
+  {
+    connectionId: text,
+    storeId: FastCheck.fullUnicodeString({ minLength: 1, maxLength: 60 }),
+    payload: json,
+    identity: json,
+    headers: FastCheck.dictionary(text, text, { maxKeys: 3 })
+  },
+  { requiredKeys: ["connectionId", "storeId", "headers"] }
+)
+
+const subscription: FastCheck.Arbitrary<SubscriptionState> = FastCheck.record({
+  requestId: FastCheck.stringMatching(/^[0-9]{1,32}$/),
+  live: FastCheck.boolean(),
+  cursor: FastCheck.maxSafeNat(),
+  inFlight: FastCheck.nat({ max: 16 }),
+  started: FastCheck.boolean()
+})
+
+/** The most that a subscription can take. */
+const LARGEST: SubscriptionState = {
+  requestId: "9".repeat(32),
+  live: false,
+  cursor: Number.MAX_SAFE_INTEGER,
+  inFlight: 16,
+  started: false
+}
+
+const ofPayload = (payload: unknown): Session => ({
+  connectionId: "0123abcd",
+  storeId: "store",
+  payload,
+  headers: {}
+})
+
+/** The bytes that the platform counts: it keeps a value in the form that Node writes as well. */
+const sizeOf = (value: Session, subscriptions: number) =>
+  serialize(Attachment.encoder(value)(Array.from({ length: subscriptions }, () => LARGEST))).length
+
+describe("Attachment", () => {
+  it.prop(
+    "[PULL-9] gives back the session and the subscriptions",
+    { session, subscriptions: FastCheck.array(subscription, { maxLength: 16 }) },
+    ({ session, subscriptions }) => {
+      const decoded = Attachment.decode(Attachment.encoder(session)(subscriptions))
+      const plain: unknown = JSON.parse(
+        JSON.stringify(Either.getOrThrow(decoded), (_, value: unknown) => value)
+      )
+      expect(plain).toEqual(
+        JSON.parse(JSON.stringify({ version: Attachment.VERSION, session, subscriptions }))
+      )
+    },
+    seeded
+  )
+
+  it.prop(
+    "[PULL-9] what fits does fit, with all the subscriptions a connection may have",
+    {
+      filler: FastCheck.constantFrom("x", "é", "ÿ", "日", "🌊", `"`, "\ud800"),
+      length: FastCheck.nat({ max: 17_000 }),
+      subscriptions: FastCheck.nat({ max: 32 })
+    },
+    ({ filler, length, subscriptions }) => {
+      const session = ofPayload(filler.repeat(length))
+      if (Attachment.fits(session, subscriptions)) {
+        expect(sizeOf(session, subscriptions)).toBeLessThanOrEqual(Attachment.MAX_BYTES)
+      }
+    },
+    seeded
+  )
+
+  it("[HAND-2] a payload of 10,000 bytes fits, whatever it consists of", () => {
+    expect(Attachment.fits(ofPayload("x".repeat(10_000 - 2)), 16)).toBe(true)
+    // Its 10,000 bytes are 3,333 characters of two bytes each.
+    expect(Attachment.fits(ofPayload("日".repeat(3_332)), 16)).toBe(true)
+    expect(Attachment.fits(ofPayload("é".repeat(4_999)), 16)).toBe(true)
+  })
+
+  it("[HAND-2] what is left over is not wasted", () => {
+    const largest = (filler: string) => {
+      let length = 0
+      while (Attachment.fits(ofPayload(filler.repeat(length + 1)), 16)) length++
+      return sizeOf(ofPayload(filler.repeat(length)), 16)
+    }
+    expect(largest("x".repeat(100))).toBeGreaterThan(Attachment.MAX_BYTES - 500)
+    expect(largest("日".repeat(100))).toBeGreaterThan(Attachment.MAX_BYTES - 800)
+  })
+
+  it("[PULL-9] another version, or anything else, is not read", () => {
+    const good = Attachment.encoder(ofPayload({ token: "t" }))([LARGEST])
+    expect(Either.isRight(Attachment.decode(good))).toBe(true)
+    for (const bad of [
+      good.replace(`"version":1`, `"version":2`),
+      good.replace(`"version":1,`, ""),
+      good.replace(`"subscriptions":[[`, `"subscriptions":[[7,`),
+      good.replace(`"storeId":"store"`, `"storeId":""`),
+      good.slice(0, -1),
+      "",
+      "null",
+      null,
+      undefined,
+      { version: 1 },
+      42
+    ]) {
+      expect(Either.isLeft(Attachment.decode(bad)), String(bad)).toBe(true)
+    }
+  })
+})

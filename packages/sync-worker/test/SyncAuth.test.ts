@@ -1,0 +1,93 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Logger from "effect/Logger"
+import { authorise, closeCode, Forbidden, Unauthorized } from "../src/SyncAuth.ts"
+import type { ValidatePayload } from "../src/SyncAuth.ts"
+
+const CONTEXT = { storeId: "store", headers: new Headers({ cookie: "session=1" }) }
+
+const IDENTITY = { user: "u1", roles: ["reader"] }
+
+const tryWith = (validatePayload: ValidatePayload, payload: unknown = { token: "t" }) =>
+  Effect.either(authorise(validatePayload, payload, CONTEXT))
+
+const granting: ReadonlyArray<readonly [string, ValidatePayload]> = [
+  ["a function", () => IDENTITY],
+  ["a Promise", () => Promise.resolve(IDENTITY)],
+  ["an Effect", () => Effect.succeed(IDENTITY)]
+]
+
+const unauthorized = new Unauthorized({ reason: "who are you?" })
+const forbidden = new Forbidden({ reason: "not yours" })
+
+const refusing: ReadonlyArray<readonly [string, (error: Error) => ValidatePayload]> = [
+  [
+    "a function that throws",
+    (error) => () => {
+      throw error
+    }
+  ],
+  ["a Promise that rejects", (error) => () => Promise.reject(error)],
+  ["an Effect that fails", (error) => () => Effect.fail(error)],
+  ["an Effect that dies", (error) => () => Effect.die(error)]
+]
+
+describe("authorise", () => {
+  it.effect.each(granting)("[HAND-6] %s may grant an identity", ([, rule]) =>
+    Effect.gen(function* () {
+      expect(yield* tryWith(rule)).toEqual(Either.right(IDENTITY))
+    })
+  )
+
+  it.effect("[HAND-6] a rule learns of the payload, the store and the headers", () =>
+    Effect.gen(function* () {
+      const identity = yield* tryWith((payload, { headers, storeId }) => ({
+        payload,
+        storeId,
+        cookie: headers.get("cookie")
+      }))
+      expect(identity).toEqual(
+        Either.right({ payload: { token: "t" }, storeId: "store", cookie: "session=1" })
+      )
+    })
+  )
+
+  it.effect.each(refusing)("[HAND-5] %s refuses with 4401 or 4403, in its own words", ([, rule]) =>
+    Effect.gen(function* () {
+      for (const [refusal, code] of [
+        [unauthorized, 4401],
+        [forbidden, 4403]
+      ] as const) {
+        const result = yield* tryWith(rule(refusal))
+        expect(result).toEqual(Either.left(refusal))
+        expect(Either.getLeft(Either.mapLeft(result, closeCode))).toMatchObject({ value: code })
+      }
+    })
+  )
+
+  it.effect.each(refusing)("[REFUSE-2] %s with any other error keeps its words", ([, rule]) =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ cause }) => {
+        lines.push(Cause.pretty(cause))
+      })
+      const result = yield* tryWith(rule(new Error("the password of the database is x"))).pipe(
+        Effect.provide(Logger.add(logger))
+      )
+      expect(result).toEqual(
+        Either.left(new Unauthorized({ reason: "the credentials were not accepted" }))
+      )
+      expect(lines.join()).toContain("the password of the database is x")
+    })
+  )
+
+  it.effect("[HAND-5] an Effect that interrupts itself refuses", () =>
+    Effect.gen(function* () {
+      expect(yield* tryWith(() => Effect.interrupt)).toMatchObject(
+        Either.left({ _tag: "Unauthorized" })
+      )
+    })
+  )
+})

@@ -1,0 +1,158 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
+import { toEntry } from "../src/internal/entry.ts"
+import * as Tail from "../src/Tail.ts"
+
+const BACKEND_ID = "backend"
+
+const entry = (seqNum: number, args = `"x"`) =>
+  toEntry({
+    name: "n",
+    args,
+    seqNum,
+    parentSeqNum: seqNum - 1,
+    clientId: "c",
+    sessionId: "s",
+    createdAt: ""
+  })
+
+const seqNums = (page: Tail.Page | undefined): ReadonlyArray<number> | undefined =>
+  page && Array.from(page.text.matchAll(/"seqNum":(\d+)/g), (match) => Number(match[1]))
+
+const make = (options: { head?: number; maxEvents?: number; maxBytes?: number } = {}) =>
+  Tail.make({
+    head: options.head ?? 0,
+    backendId: BACKEND_ID,
+    size: { maxEvents: options.maxEvents ?? 100, maxBytes: options.maxBytes ?? 900_000 }
+  })
+
+describe("Tail", () => {
+  it("[PULL-2] has an empty page for whoever stands at the head", () => {
+    const tail = make({ head: 7 })
+    expect(tail.page(7)).toEqual({
+      after: 7,
+      upTo: 7,
+      text: `{"batch":[],"pageInfo":{"_tag":"NoMore"},"backendId":"backend"}`
+    })
+    expect(tail.page(6)).toBeUndefined()
+    expect(tail.page(8)).toBeUndefined()
+  })
+
+  it("[PULL-1] makes a page once for all who stand at the same place", () => {
+    const tail = make()
+    tail.advance([entry(1), entry(2)])
+    expect(tail.page(0)).toBe(tail.page(0))
+    const before = tail.page(0)
+    tail.advance([entry(3)])
+    expect(seqNums(tail.page(0))).toEqual([1, 2, 3])
+    expect(seqNums(before)).toEqual([1, 2])
+  })
+
+  it("[PULL-1] forgets the oldest beyond 4 MB, and never the head", () => {
+    const tail = make({ maxBytes: Number.MAX_SAFE_INTEGER })
+    const args = JSON.stringify("x".repeat(1_000_000))
+    for (let seqNum = 1; seqNum <= 10; seqNum++) tail.advance([entry(seqNum, args)])
+    expect(tail.head()).toBe(10)
+    expect(tail.page(6)).toBeUndefined()
+    expect(seqNums(tail.page(7))).toEqual([8, 9, 10])
+    // One that is larger than all of the memory is not kept, and known all the same.
+    tail.advance([entry(11, JSON.stringify("x".repeat(5_000_000)))])
+    expect(tail.head()).toBe(11)
+    expect(tail.page(10)).toBeUndefined()
+    expect(seqNums(tail.page(11))).toEqual([])
+  })
+
+  it("[LOG-1] a head that was read counts, unless it moved since the reading began", () => {
+    const tail = make()
+    tail.advance([entry(1)])
+    tail.correct(1, 5)
+    expect(tail.head()).toBe(5)
+    tail.correct(1, 3)
+    expect(tail.head()).toBe(5)
+    // It may also have gone back: a database can be restored.
+    tail.correct(5, 2)
+    expect(tail.head()).toBe(2)
+  })
+
+  it("[LOG-1] a head that is what it was costs nothing of what is remembered", () => {
+    const tail = make()
+    tail.advance([entry(1), entry(2)])
+    tail.correct(2, 2)
+    expect(seqNums(tail.page(0))).toEqual([1, 2])
+  })
+
+  it("[LOG-1] an append that is older than the head changes nothing", () => {
+    const tail = make()
+    tail.moveTo(3)
+    tail.advance([entry(1), entry(2)])
+    expect(tail.head()).toBe(3)
+    expect(tail.page(2)).toBeUndefined()
+  })
+
+  it("[PULL-1] an append that others have read in part is taken up whole", () => {
+    const tail = make()
+    tail.moveTo(2)
+    tail.advance([entry(1), entry(2), entry(3)])
+    expect(tail.head()).toBe(3)
+    expect(seqNums(tail.page(2))).toEqual([3])
+  })
+
+  const operation = FastCheck.oneof(
+    FastCheck.record({
+      append: FastCheck.array(FastCheck.nat({ max: 60 }), { minLength: 1, maxLength: 5 })
+    }),
+    FastCheck.record({ leap: FastCheck.integer({ min: 0, max: 5 }) })
+  )
+
+  it.prop(
+    "[PULL-1][PULL-3] agrees with a list of all events",
+    {
+      operations: FastCheck.array(operation, { maxLength: 20 }),
+      maxEvents: FastCheck.integer({ min: 1, max: 4 }),
+      maxBytes: FastCheck.integer({ min: 1, max: 600 })
+    },
+    ({ maxBytes, maxEvents, operations }) => {
+      const tail = make({ maxEvents, maxBytes })
+      let all: Array<ReturnType<typeof entry>> = []
+      let start = 0
+      let head = 0
+      for (const operation of operations) {
+        if ("append" in operation) {
+          const added = operation.append.map((size) => entry(++head, `"${"x".repeat(size)}"`))
+          tail.advance(added)
+          all.push(...added)
+        } else {
+          head += operation.leap
+          start = head
+          all = []
+          tail.moveTo(head)
+        }
+        expect(tail.head()).toBe(head)
+        for (let after = 0; after <= head + 1; after++) {
+          const page = tail.page(after)
+          if (after < start || after > head) {
+            expect(page).toBeUndefined()
+            continue
+          }
+          const expected: Array<string> = []
+          let bytes = 0
+          for (const { json, seqNum } of all) {
+            if (seqNum <= after) continue
+            bytes += json.length
+            if (expected.length >= maxEvents || (expected.length > 0 && bytes > maxBytes)) break
+            expected.push(json)
+          }
+          const upTo = after + expected.length
+          expect(page).toMatchObject({ after, upTo })
+          expect(JSON.parse(page?.text ?? "")).toEqual({
+            batch: expected.map((json): unknown => JSON.parse(json)),
+            pageInfo:
+              upTo === head ? { _tag: "NoMore" } : { _tag: "MoreKnown", remaining: head - upTo },
+            backendId: BACKEND_ID
+          })
+        }
+      }
+    },
+    { fastCheck: { seed: 20_260_801, numRuns: 100 } }
+  )
+})
