@@ -114,6 +114,35 @@ export const save = (client: Client): void => {
 }
 
 /**
+ * Ends a pull from the reader's side. Whether there was one.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const remove = (client: Client, requestId: Frame.RequestId): boolean => {
+  const removed = client.subscriptions.delete(requestId)
+  if (removed) save(client)
+  return removed
+}
+
+/**
+ * Takes one chunk of a pull off its window. The pull, if there is one that was owed this.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const acknowledge = (
+  client: Client,
+  requestId: Frame.RequestId
+): Subscription | undefined => {
+  const subscription = client.subscriptions.get(requestId)
+  if (subscription === undefined || subscription.inFlight === 0) return undefined
+  subscription.inFlight -= 1
+  save(client)
+  return subscription
+}
+
+/**
  * Ends a request.
  *
  * @since 0.1.0

@@ -1,0 +1,120 @@
+/**
+ * Opening a pull: from here on, `Delivery` serves it.
+ *
+ * @since 0.1.0
+ */
+import { LogEvent, Refusal, SyncError } from "@tidelog/sync-protocol"
+import type { Frame, Limits, Message } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Clients from "./Clients.ts"
+import * as Delivery from "./Delivery.ts"
+import type { EventLogService } from "./EventLog.ts"
+import type { SyncHooksService } from "./SyncHooks.ts"
+import type { Tail } from "./Tail.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Pulls {
+  /**
+   * Opens a pull, and sends what there is for it. One that may not be opened is answered with the
+   * reason.
+   */
+  readonly open: (
+    client: Delivery.Client,
+    requestId: Frame.RequestId,
+    request: Message.PullRequest
+  ) => Effect.Effect<void>
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly log: EventLogService
+  readonly tail: Tail
+  readonly hooks: SyncHooksService
+  readonly limits: Limits.LimitsService
+  readonly clients: Clients.Clients
+}): Pulls => {
+  const { clients, hooks, limits, log, tail } = options
+
+  /** A cursor is the log's own if it has its id, and stands at an event that the log has. */
+  const isOurs = Effect.fnUntraced(function* (cursor: Message.Cursor) {
+    if (cursor.backendId !== log.backendId) return false
+    const known = tail.head()
+    if (cursor.eventSequenceNumber <= known) return true
+    tail.correct(known, yield* log.head)
+    return cursor.eventSequenceNumber <= tail.head()
+  })
+
+  /** Why a pull may not be served, if it may not. */
+  const check = Effect.fnUntraced(function* (
+    client: Delivery.Client,
+    request: Message.PullRequest
+  ) {
+    const allowed = yield* Effect.either(hooks.onPull(request, client.connection.session))
+    if (Either.isLeft(allowed)) {
+      return new Refusal.Refusal({ name: "PullRejected", message: allowed.left.message })
+    }
+    return Option.isNone(request.cursor) || (yield* isOurs(request.cursor.value))
+      ? undefined
+      : new SyncError.BackendIdMismatchError({
+          expected: log.backendId,
+          received: request.cursor.value.backendId
+        })
+  })
+
+  const serve = Effect.fnUntraced(function* (
+    client: Delivery.Client,
+    subscription: Delivery.Subscription,
+    request: Message.PullRequest
+  ) {
+    const { requestId } = subscription
+    const error = yield* check(client, request)
+    // It may have been interrupted while it was checked, and then has its answer.
+    if (client.subscriptions.get(requestId) !== subscription) return
+    if (error === undefined) {
+      subscription.admitted = true
+      return yield* clients.pump(client, subscription)
+    }
+    client.subscriptions.delete(requestId)
+    if (error._tag === "Refusal") return yield* Clients.refuse(client, requestId, error)
+    Delivery.sendExit(client, requestId, Exit.fail(error))
+  })
+
+  return {
+    open: (client, requestId, request) =>
+      Effect.suspend(() => {
+        if (client.subscriptions.size >= limits.maxSubscriptions) {
+          return Clients.refuse(
+            client,
+            requestId,
+            new Refusal.Refusal({
+              name: "TooManySubscriptions",
+              message: `a connection may have ${limits.maxSubscriptions} open pulls`
+            })
+          )
+        }
+        const subscription = Delivery.makeSubscription({
+          requestId,
+          live: request.live,
+          cursor: Option.match(request.cursor, {
+            onNone: () => LogEvent.ROOT,
+            onSome: (cursor) => cursor.eventSequenceNumber
+          })
+        })
+        client.subscriptions.set(requestId, subscription)
+        return Effect.catchTag(
+          serve(client, subscription, request),
+          "StorageError",
+          clients.closeUnreadable(client)
+        )
+      })
+  }
+}
