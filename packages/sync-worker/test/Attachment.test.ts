@@ -115,7 +115,7 @@ describe("Attachment", () => {
       { version: 1 },
       42
     ]) {
-      expect(Either.isLeft(Attachment.decode(bad)), String(bad)).toBe(true)
+      expect(Either.isLeft(Attachment.decode(bad)), JSON.stringify(bad)).toBe(true)
     }
   })
 })

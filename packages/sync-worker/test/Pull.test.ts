@@ -338,7 +338,7 @@ describe("the end of a pull", () => {
 
   it.effect("[PULL-6] an Interrupt while onPull thinks ends the pull, and once", () =>
     Effect.gen(function* () {
-      for (const answer of [Effect.void, Effect.fail(new Error("no"))]) {
+      for (const answer of [Effect.void, Effect.fail("no")]) {
         const gate = yield* TestLog.makeGate
         const body = Effect.gen(function* () {
           const reader = yield* connect()

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { StorageError } from "../src/EventLog.ts"
 import * as EventLogSql from "../src/EventLogSql.ts"
 import { SqlEngine } from "../src/SqlEngine.ts"
 import * as SqlEngineD1 from "../src/SqlEngineD1.ts"
@@ -23,7 +24,7 @@ const counted = <A, E>(
   body: (test: {
     readonly trips: () => ReadonlyArray<string>
     /** A server that has just come into memory. */
-    readonly server: Layer.Layer<SyncServer.SyncServer, unknown>
+    readonly server: Layer.Layer<SyncServer.SyncServer, StorageError>
   }) => Effect.Effect<A, E>
 ) => {
   let asked: Array<string> = []

@@ -29,7 +29,7 @@ const refusing: ReadonlyArray<readonly [string, (error: Error) => ValidatePayloa
       throw error
     }
   ],
-  ["a Promise that rejects", (error) => () => Promise.reject(error)],
+  ["a Promise that rejects", (refusal) => () => Promise.reject(refusal)],
   ["an Effect that fails", (error) => () => Effect.fail(error)],
   ["an Effect that dies", (error) => () => Effect.die(error)]
 ]

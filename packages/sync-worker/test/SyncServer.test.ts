@@ -22,7 +22,7 @@ interface Line {
 /** Declares a test on a server whose log lines are kept. */
 const testLogged = (
   name: string,
-  body: (lines: Array<Line>) => Effect.Effect<void, unknown, SyncServer | TestLog.TestLog>,
+  body: (lines: Array<Line>) => Effect.Effect<void, never, SyncServer | TestLog.TestLog>,
   options?: ServerOptions
 ) => {
   const lines: Array<Line> = []

@@ -35,7 +35,7 @@ const frame = (png: Buffer) => `<figure>
   <img src="data:image/png;base64,${png.toString("base64")}">
 </figure>`
 
-const sheet = (pictures: ReadonlyArray<Buffer>) => `<style>
+const sheet = (pictures: ReadonlyArray<Buffer>) => `<!doctype html><style>
   body { margin: 0; padding: 24px; display: flex; gap: 24px; background: #d9dde2; width: max-content }
   figure { margin: 0; border-radius: 8px; overflow: hidden; box-shadow: 0 4px 16px #0003; background: #f5f5f5 }
   figcaption { display: flex; gap: 6px; align-items: center; padding: 8px 12px; background: #eceff2; font: 12px sans-serif; color: #555 }

@@ -44,6 +44,8 @@ export interface TodoPage {
   /** How many are left, in the page's words. */
   readonly count: Effect.Effect<string | null, HarnessError>
   readonly status: Effect.Effect<Status, HarnessError>
+  /** Waits until what was typed is in the browser's storage. */
+  readonly saved: Effect.Effect<void, HarnessError>
   /** Waits until the page would open without a network. */
   readonly kept: Effect.Effect<void, HarnessError>
 }
@@ -111,6 +113,9 @@ export const make = (tab: Page): TodoPage => {
         state: line.getAttribute("data-state"),
         text: line.textContent ?? ""
       }))
+    ),
+    saved: attempt("waiting for the storage", () =>
+      tab.locator("[data-testid=todoapp][data-saved=true]").waitFor()
     ),
     kept: attempt("waiting for the service worker", () =>
       tab.evaluate(async () => {

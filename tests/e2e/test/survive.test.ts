@@ -17,6 +17,7 @@ layer(harness, { excludeTestServices: true })("what is typed survives", (it) => 
       yield* a.page.add("milk")
       yield* a.page.add("bread")
       yield* a.page.toggle("milk")
+      yield* a.page.saved
       yield* a.page.kept
 
       yield* a.unplug
@@ -24,6 +25,7 @@ layer(harness, { excludeTestServices: true })("what is typed survives", (it) => 
       yield* shows(a.page, done("milk"), open("bread"))
       yield* a.page.add("typed offline")
       yield* shows(a.page, done("milk"), open("bread"), open("typed offline"))
+      yield* a.page.saved
       yield* a.page.reload
       yield* shows(a.page, done("milk"), open("bread"), open("typed offline"))
 

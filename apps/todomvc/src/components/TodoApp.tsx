@@ -6,9 +6,12 @@ import { TodoList } from "./TodoList.tsx"
 
 /** The list itself. */
 export const TodoApp = () => {
-  const todos = useAppStore().useQuery(allTodos$)
+  const store = useAppStore()
+  const todos = store.useQuery(allTodos$)
+  // Synced with LiveStore's worker, that is: written to this browser's storage.
+  const { isSynced: saved } = store.useSyncStatus()
   return (
-    <section aria-label="Todos" className="todoapp" data-testid="todoapp">
+    <section aria-label="Todos" className="todoapp" data-saved={saved} data-testid="todoapp">
       <header className="header">
         <h1>todos</h1>
         <NewTodo />

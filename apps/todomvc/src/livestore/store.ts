@@ -5,6 +5,7 @@ import { useStore } from "@livestore/react"
 import { Deferred, Effect } from "effect"
 import { unstable_batchedUpdates as batchUpdates } from "react-dom"
 import { address } from "../page/address.ts"
+import { restart, restarted } from "../page/restart.ts"
 import { SyncPayload } from "../SyncPayload.ts"
 import LiveStoreWorker from "./livestore.worker.ts?worker"
 import { schema } from "./schema.ts"
@@ -12,18 +13,17 @@ import { schema } from "./schema.ts"
 const adapter = makePersistedAdapter({
   storage: { type: "opfs" },
   worker: LiveStoreWorker,
-  sharedWorker: LiveStoreSharedWorker
+  sharedWorker: LiveStoreSharedWorker,
+  // LiveStore 0.4.0 reads the list from its file, to be quick, and fails if it has just emptied that
+  // file. Its worker builds the list anew in any case.
+  experimental: { disableFastPath: restarted }
 })
 
 const shutdownDeferred = Effect.runSync(makeShutdownDeferred)
 
-// LiveStore clears a list and stops it when the server's log is another than the one it knew, as
+// LiveStore empties a list and stops it when the server's log is another than the one it knew, as
 // after a restore. Loading the page again takes the list from the server.
-Effect.runFork(
-  Effect.andThen(Deferred.await(shutdownDeferred), () => {
-    window.location.reload()
-  })
-)
+Effect.runFork(Effect.andThen(Deferred.await(shutdownDeferred), restart))
 
 const options = storeOptions({
   adapter,
