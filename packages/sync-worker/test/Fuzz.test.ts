@@ -298,7 +298,7 @@ const makeHistory = Effect.gen(function* () {
       pushes.some(
         (push) =>
           push.batch.at(-1)?.seqNum === stored.length
-          && String(JSON.stringify(push.connection.exits(push.id)[0])).includes("Success")
+          && JSON.stringify(push.connection.exits(push.id)).includes("Success")
       )
     )
     if (!isKnown) return
