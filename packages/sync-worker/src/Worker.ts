@@ -156,7 +156,7 @@ const connect = Effect.fnUntraced(function* (request: Request, env: object, opti
           headers: request.headers
         }).pipe(
           Effect.mapError(
-            (refusal) => new Refused({ code: SyncAuth.closeCode(refusal), reason: refusal.reason })
+            (error) => new Refused({ code: SyncAuth.closeCode(error), reason: error.reason })
           )
         )
   const grant = yield* Effect.try(() => Grant.encode({ storeId, payload, identity })).pipe(

@@ -19,6 +19,6 @@ export * as SyncServer from "./SyncServer.ts"
 
 export { makeDurableObject, makeDurableObjectFromLayer } from "./DurableObject.ts"
 export type { DurableObjectOptions, SyncDurableObject } from "./DurableObject.ts"
-export { Forbidden, Unauthorized } from "./SyncAuth.ts"
+export { AuthUnavailable, Forbidden, Unauthorized } from "./SyncAuth.ts"
 export { handleWebSocket, makeWorker, matchSyncRequest } from "./Worker.ts"
 export type { SyncOptions, SyncRequest } from "./Worker.ts"

@@ -2,8 +2,11 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import { authorise, closeCode, Forbidden, Unauthorized } from "../src/SyncAuth.ts"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
+import { authorise, AuthUnavailable, closeCode, Forbidden, Unauthorized } from "../src/SyncAuth.ts"
 import type { ValidatePayload } from "../src/SyncAuth.ts"
 
 const CONTEXT = { storeId: "store", headers: new Headers({ cookie: "session=1" }) }
@@ -88,6 +91,29 @@ describe("authorise", () => {
       expect(yield* tryWith(() => Effect.interrupt)).toMatchObject(
         Either.left({ _tag: "Unauthorized" })
       )
+    })
+  )
+
+  it.effect("[HAND-5] a rule puts off whom it cannot judge just now", () =>
+    Effect.gen(function* () {
+      const unavailable = new AuthUnavailable({ reason: "the directory is down" })
+      const result = yield* tryWith(() => Effect.fail(unavailable))
+      expect(result).toEqual(Either.left(unavailable))
+      expect(closeCode(unavailable)).toBe(1013)
+    })
+  )
+
+  it.effect.each<readonly [string, ValidatePayload]>([
+    ["a Promise", () => new Promise(() => {})],
+    ["an Effect", () => Effect.never],
+    ["an Effect that cannot be interrupted", () => Effect.uninterruptible(Effect.never)]
+  ])("[HAND-5] %s that never ends puts off after 10 s", ([, rule]) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.fork(tryWith(rule))
+      yield* TestClock.adjust("9999 millis")
+      expect(yield* Fiber.poll(fiber)).toEqual(Option.none())
+      yield* TestClock.adjust("1 millis")
+      expect(yield* Fiber.join(fiber)).toMatchObject(Either.left({ _tag: "AuthUnavailable" }))
     })
   )
 })
