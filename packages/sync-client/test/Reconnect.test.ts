@@ -417,6 +417,13 @@ describe("Reconnect", () => {
         server.latest.hangUp(1001)
         yield* settle
         expect(seen).toEqual([false, true, false])
+        for (let failures = 0; failures < 3; failures++) {
+          server.latest.hangUp()
+          yield* settle
+          yield* client.reconnect
+          yield* settle
+        }
+        expect(seen).toEqual([false, true, false])
         yield* answer(server)
         yield* advance("1 minute")
         expect(seen).toEqual([false, true, false, true])
