@@ -147,9 +147,11 @@ export const make = (options: {
       return undefined
     }
     const reading = PullState.read(received, page)
-    if (reading._tag === "Gap" || inbox.length >= MAX_WAITING_PAGES) {
+    const full = inbox.length >= MAX_WAITING_PAGES
+    // A page that brings nothing new takes no room, and leaves no gap to ask again for.
+    if (reading._tag === "Gap" || (full && reading.cursor > received)) {
       gapUpTo = Math.max(gapUpTo, reading._tag === "Gap" ? reading.upTo : reading.cursor)
-      if (inbox.length >= MAX_WAITING_PAGES) {
+      if (full) {
         interrupt()
         owed = false
       }
@@ -177,6 +179,8 @@ export const make = (options: {
       const next = accept(page)
       if (ended !== undefined) return
       if (next !== undefined) waiting.push(next)
+      // Put off: the rest of the chunk comes again with the next request.
+      if (id === undefined) break
     }
     const last = waiting.pop()
     if (last === undefined) {

@@ -357,6 +357,41 @@ describe("Pull", () => {
     })
   )
 
+  const bringNothing: ReadonlyArray<
+    readonly [
+      string,
+      (end: number) => readonly [Message.PullResponse, ...Array<Message.PullResponse>]
+    ]
+  > = [
+    ["a repeated page", (end) => [page(end - 1, end)]],
+    ["an empty page", () => [page(0, 0)]],
+    ["a page that is put off, and an empty last one", (end) => [page(end, end + 1), page(0, 0)]],
+    ["a page that is put off, and an empty one", (end) => [page(end, end + 1), page(0, 0, 5)]]
+  ]
+  for (const [what, chunk] of bringNothing) {
+    it.scoped(`[CLIENT-3] a live pull goes on after ${what} to a full inbox`, () =>
+      Effect.gen(function* () {
+        const { client, server, socket } = yield* makeOnline()
+        const { pages, take } = yield* pullSlowly(client)
+        for (let index = 0; index < 32; index++) socket.page("1", page(index, index + 1))
+        yield* settle
+        // What the stream's own machinery has in hand does not wait.
+        const end = 32 + socket.acks.length
+        for (let index = 32; index < end; index++) socket.page("1", page(index, index + 1))
+        socket.page("1", ...chunk(end))
+        yield* settle
+        yield* take(60)
+        expect(pages.flatMap(seqNums).length).toBe(end)
+        const pull = socket.pulls.at(-1)
+        socket.page(pull?.id ?? "", page(end, 40))
+        yield* settle
+        expect(pages.flatMap(seqNums)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1))
+        yield* advance("5 minutes")
+        expect(server.sockets.length).toBe(1)
+      })
+    )
+  }
+
   it.scoped(
     "[CLIENT-10] without a backendId it pulls from the start and leaves out what it has",
     () =>

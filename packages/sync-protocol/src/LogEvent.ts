@@ -108,9 +108,9 @@ export const isSame = (self: LogEvent, that: LogEvent): boolean =>
   && self.sessionId === that.sessionId
   && isSameJson(self.args, that.args)
 
-/** Without recursion: whoever pushes an event chooses how deep its arguments go. */
 /**
- * Whether two JSON values are equal, whatever the order of their keys.
+ * Whether two JSON values are equal, whatever the order of their keys. Without recursion: whoever
+ * pushes an event chooses how deep its arguments go.
  *
  * @since 0.1.0
  * @category chain

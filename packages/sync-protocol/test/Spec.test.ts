@@ -1,5 +1,5 @@
 /** The rules have one id each, and every test that cites a rule cites one that exists. */
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -11,11 +11,15 @@ const ID = /[A-Z]+-\d+/g
 
 const rules = [...spec.matchAll(/^- \*\*([A-Z]+-\d+)\*\*/gm)].map((match) => match[1])
 
-/** The folders whose tests cite rules: each package's `test`, and `tests`. */
-const testFolders = (): ReadonlyArray<string> => [
-  ...readdirSync(join(root, "packages")).map((name) => join(root, "packages", name, "test")),
-  join(root, "tests")
-]
+/** The folders whose tests cite rules: each package's `test`, its exported contracts, and `tests`. */
+const testFolders = (): ReadonlyArray<string> =>
+  [
+    ...readdirSync(join(root, "packages")).flatMap((name) => [
+      join(root, "packages", name, "test"),
+      join(root, "packages", name, "src/testing")
+    ]),
+    join(root, "tests")
+  ].filter((folder) => existsSync(folder))
 
 const sources = (folder: string): ReadonlyArray<string> =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -63,5 +67,14 @@ describe("SPEC.md", () => {
     )
     expect(citations.length).toBeGreaterThan(50)
     expect(citations.filter(({ id }) => !known.has(id))).toStrictEqual([])
+  })
+
+  it("has no rule that no test cites", () => {
+    const citedIds = new Set(
+      testFolders()
+        .flatMap(sources)
+        .flatMap((file) => cited(readFileSync(file, "utf8")))
+    )
+    expect(rules.filter((id) => id !== undefined && !citedIds.has(id))).toStrictEqual([])
   })
 })

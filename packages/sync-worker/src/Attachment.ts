@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import { Chunking } from "@tidelog/sync-protocol"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { Session, SubscriptionState } from "./Connection.ts"
 
@@ -16,11 +18,11 @@ import { Session, SubscriptionState } from "./Connection.ts"
  */
 export const MAX_BYTES = 16_384
 
-/** Characters that one subscription takes at most: 32 digits of id, 16 of cursor, and what is around. */
-const SUBSCRIPTION_LENGTH = 80
+/** Bytes that one subscription takes at most: 32 digits of id, 16 of cursor, and what is around. */
+const SUBSCRIPTION_BYTES = 80
 
-/** Characters of the platform's own header and of the object around the two parts. */
-const ENVELOPE_LENGTH = 64
+/** Bytes of the platform's own header and of the object around the two parts. */
+const ENVELOPE_BYTES = 64
 
 /**
  * The version of this format. A deploy can meet attachments of the version before it, or, when it
@@ -62,28 +64,38 @@ function SubscriptionTuple() {
 const toRow = (state: SubscriptionState) =>
   [state.requestId, state.cursor, state.inFlight, state.live, state.started] as const
 
+const decodeText = Schema.decodeUnknownEither(Attachment)
+
 /**
+ * Reads what the platform gives back for a socket, whatever that is.
+ *
  * @since 0.1.0
  * @category codecs
  */
-export const decode = Schema.decodeUnknownEither(Attachment)
+export const decode = (attachment: unknown): ReturnType<typeof decodeText> =>
+  decodeText(Predicate.isUint8Array(attachment) ? new TextDecoder().decode(attachment) : undefined)
 
 const encodeSession = Schema.encodeSync(Schema.parseJson(Session))
 
 /**
- * Writes the attachments of one socket. Its session is encoded once; only the subscriptions change.
+ * Writes the attachments of one socket, as UTF-8: the platform keeps a text with two bytes a
+ * character as soon as one of them needs two. The session is encoded once; only the subscriptions
+ * change.
  *
  * @since 0.1.0
  * @category codecs
  */
 export const encoder = (
   session: Session
-): ((subscriptions: ReadonlyArray<SubscriptionState>) => string) => {
+): ((subscriptions: ReadonlyArray<SubscriptionState>) => Uint8Array) => {
+  const utf8 = new TextEncoder()
   const sessionText = encodeSession(session)
   return (subscriptions) =>
-    `{"version":${VERSION},"session":${sessionText},"subscriptions":${JSON.stringify(
-      subscriptions.map(toRow)
-    )}}`
+    utf8.encode(
+      `{"version":${VERSION},"session":${sessionText},"subscriptions":${JSON.stringify(
+        subscriptions.map(toRow)
+      )}}`
+    )
 }
 
 /**
@@ -92,17 +104,8 @@ export const encoder = (
  * @since 0.1.0
  * @category predicates
  */
-export const fits = (session: Session, maxSubscriptions: number): boolean => {
-  const text = encodeSession(session)
-  // The platform stores Latin-1 text with one byte a character, any other with two.
-  const perCharacter = isLatin1(text) ? 1 : 2
-  const characters = text.length + maxSubscriptions * SUBSCRIPTION_LENGTH + ENVELOPE_LENGTH
-  return characters * perCharacter <= MAX_BYTES
-}
-
-const isLatin1 = (text: string): boolean => {
-  for (let index = 0; index < text.length; index++) {
-    if (text.charCodeAt(index) > 0xff) return false
-  }
-  return true
-}
+export const fits = (session: Session, maxSubscriptions: number): boolean =>
+  Chunking.byteLength(encodeSession(session))
+    + maxSubscriptions * SUBSCRIPTION_BYTES
+    + ENVELOPE_BYTES
+  <= MAX_BYTES

@@ -138,6 +138,8 @@ export const refuse = (
   refusal: Refusal.Refusal
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
+    // Nobody is there to be refused.
+    if (!client.open) return Effect.void
     Delivery.sendExit(client, requestId, Exit.fail(Refusal.toUnknownError(refusal)))
     return Effect.logWarning("request refused").pipe(
       Effect.annotateLogs({ requestId, refusal: refusal.name, reason: refusal.message })

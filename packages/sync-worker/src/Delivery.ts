@@ -208,10 +208,8 @@ export const make = (options: {
     const entries = yield* log.read(after, size)
     const last = entries.at(-1)
     // The log is the truth: another writer may have moved its end, a restore may have cut it.
-    if (last === undefined) {
-      const known = tail.head()
-      tail.correct(known, yield* log.head)
-    } else if (last.seqNum > tail.head()) tail.moveTo(last.seqNum)
+    const known = tail.head()
+    if (last === undefined || last.seqNum > known) tail.correct(known, yield* log.head)
     return tail.toPage(after, entries)
   })
 

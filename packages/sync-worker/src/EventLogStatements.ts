@@ -101,7 +101,8 @@ export const append = (
     maxItems: Number.POSITIVE_INFINITY,
     maxBytes: MAX_PARAM_BYTES,
     // An upper bound, near enough to split by: escaping doubles a quote or a backslash.
-    sizeOf: (event) => 2 * ((event.args?.length ?? 0) + event.name.length) + 512
+    sizeOf: ({ args, clientId, name, sessionId }) =>
+      2 * ((args?.length ?? 0) + name.length + clientId.length + sessionId.length) + 256
   }).map((part, index, parts) => {
     const previous = parts[index - 1]
     const condition: Condition =
@@ -164,7 +165,8 @@ export const read = (table: string, after: LogEvent.SeqNum, size: PageSize): Sta
     WHERE seqNum > ?1 AND seqNum <= (
       SELECT max(seqNum) FROM (
         SELECT seqNum, row_number() OVER page AS place, sum(size) OVER page AS total FROM (
-          SELECT seqNum, coalesce(octet_length(args), 0) + octet_length(name) + 256 AS size
+          SELECT seqNum, coalesce(octet_length(args), 0) + octet_length(name)
+            + octet_length(clientId) + octet_length(sessionId) + 256 AS size
           FROM ${table} WHERE seqNum > ?1 ORDER BY seqNum LIMIT ?2
         ) WINDOW page AS (ORDER BY seqNum ROWS UNBOUNDED PRECEDING)
       ) WHERE place = 1 OR total <= ?3

@@ -20,6 +20,7 @@ export const HEADER = "x-tidelog-grant"
  * @category schemas
  */
 export const Grant = Schema.Struct({
+  connectionId: Schema.String,
   storeId: Handshake.StoreId,
   payload: Schema.optional(Schema.Unknown),
   identity: Schema.optional(Schema.Unknown)

@@ -3,10 +3,9 @@
  *
  * @since 0.1.0
  */
-import { LogEvent, Refusal, SyncError } from "@tidelog/sync-protocol"
+import { Handshake, LogEvent, Refusal, SyncError } from "@tidelog/sync-protocol"
 import type { Frame, Limits, Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Clients from "./Clients.ts"
@@ -58,10 +57,13 @@ export const make = (options: {
     client: Delivery.Client,
     request: Message.PullRequest
   ) {
-    const allowed = yield* Effect.either(hooks.onPull(request, client.connection.session))
-    if (Either.isLeft(allowed)) {
-      return new Refusal.Refusal({ name: "PullRejected", message: allowed.left.message })
-    }
+    const rejected = yield* hooks.onPull(request, client.connection.session).pipe(
+      Effect.as(undefined),
+      Effect.catchTag("HookRefusal", ({ message }) =>
+        Effect.succeed(new Refusal.Refusal({ name: "PullRejected", message }))
+      )
+    )
+    if (rejected !== undefined) return rejected
     return Option.isNone(request.cursor) || (yield* isOurs(request.cursor.value))
       ? undefined
       : new SyncError.BackendIdMismatchError({
@@ -110,11 +112,12 @@ export const make = (options: {
           })
         })
         client.subscriptions.set(requestId, subscription)
-        return Effect.catchTag(
-          serve(client, subscription, request),
-          "StorageError",
-          clients.closeUnreadable(client)
-        )
+        return Effect.catchTags(serve(client, subscription, request), {
+          StorageError: clients.closeUnreadable(client),
+          // A pull that is refused is never asked for again; one whose connection is closed is.
+          HookTimeout: ({ message }) =>
+            clients.close(client, Handshake.CloseCode.tryAgainLater, message)
+        })
       })
   }
 }

@@ -37,10 +37,14 @@ export interface Pushes {
   /**
    * Accepts a push: when it succeeds, the events are stored and the tail has moved. It also
    * succeeds if they were stored before.
+   *
+   * `isWanted`: asked when its turn comes. A push whose sender has left meanwhile is not begun, so
+   * that nobody waits for it: it will be sent again.
    */
   readonly accept: (
     request: Message.PushRequest,
-    session: Session
+    session: Session,
+    isWanted: () => boolean
   ) => Effect.Effect<void, PushError>
 }
 
@@ -114,16 +118,20 @@ export const make = (options: {
     )
 
     return {
-      accept: Effect.fn("Pushes.accept")(function* (request, session) {
+      accept: Effect.fn("Pushes.accept")(function* (request, session, isWanted) {
         const batch = request.batch
         if (!isNonEmpty(batch)) return
         yield* checkBackendId(request, log.backendId)
         yield* checkBatch(batch, limits)
         const parts = yield* toParts(batch, limits)
         yield* oneAtATime.withPermits(1)(
-          hooks.onPush(request, session).pipe(
-            Effect.mapError(({ message }) => refusal("PushRejected", message)),
-            Effect.zipRight(store(batch, parts))
+          Effect.suspend(() =>
+            isWanted()
+              ? hooks.onPush(request, session).pipe(
+                  Effect.mapError(({ message }) => refusal("PushRejected", message)),
+                  Effect.zipRight(store(batch, parts))
+                )
+              : abandoned
           )
         )
       })
@@ -137,6 +145,10 @@ const isNonEmpty = <A>(items: ReadonlyArray<A>): items is NonEmptyReadonlyArray<
 
 const storageUnavailable = Effect.suspend(() =>
   refusal("StorageUnavailable", "the events could not be stored just now; push them again")
+)
+
+const abandoned = Effect.suspend(() =>
+  refusal("StorageUnavailable", "the connection was closed before the push had its turn")
 )
 
 const logStorageError = (error: StorageError) => Effect.logError(error.message, Cause.fail(error))
@@ -158,8 +170,11 @@ const checkBatch = (batch: Batch, limits: Limits.LimitsService) => {
   const broken = LogEvent.findBrokenLink(batch)
   if (broken !== undefined) return refusal("InvalidBatch", broken.message)
   for (const { args, clientId, name, seqNum, sessionId } of batch) {
-    if (![name, clientId, sessionId].every(isText)) {
-      return refusal("InvalidBatch", `event ${seqNum} has a name or an id that is no valid text`)
+    if (![name, clientId, sessionId].every(isName)) {
+      return refusal(
+        "InvalidBatch",
+        `event ${seqNum} has a name or an id that is no valid text, or is longer than ${MAX_NAME} characters`
+      )
     }
     if (isDeeperThan(args, MAX_DEPTH)) {
       return refusal("InvalidBatch", `event ${seqNum} is nested deeper than ${MAX_DEPTH} levels`)
@@ -171,8 +186,12 @@ const checkBatch = (batch: Batch, limits: Limits.LimitsService) => {
 const refusal = (name: Refusal.RefusalName, message: string) =>
   new Refusal.Refusal({ name, message })
 
+/** Characters of an event's name, and of the ids of its client and session. */
+const MAX_NAME = 256
+
 /** A SQLite text is UTF-8 without a NUL. Arguments are JSON, which escapes both. */
-const isText = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
+const isName = (text: string): boolean =>
+  text.length <= MAX_NAME && text.isWellFormed() && !text.includes("\0")
 
 /**
  * Levels of an event's arguments. What is stored is read by every client, and some of the code on

@@ -22,7 +22,6 @@ import * as Attachment from "./Attachment.ts"
 import { CloudflareEnv } from "./CloudflareEnv.ts"
 import type { Connection, Session } from "./Connection.ts"
 import * as Grant from "./Grant.ts"
-import { randomHex } from "./internal/randomHex.ts"
 import * as Sockets from "./internal/sockets.ts"
 import { StoreId } from "./StoreId.ts"
 import { SyncServer } from "./SyncServer.ts"
@@ -161,14 +160,20 @@ export const make = <E>(options: {
   ) {
     const session: Session = {
       ...grant,
-      connectionId: yield* randomHex(8),
       headers: pickHeaders(request.headers, forwardHeaders)
     }
     if (!Attachment.fits(session, maxSubscriptions)) {
-      return Sockets.refuse(
-        Handshake.CloseCode.payloadTooLarge,
-        "payload, identity and headers are too large to be kept with the connection"
+      const code = Handshake.CloseCode.payloadTooLarge
+      const reason = "payload, identity and headers are too large to be kept with the connection"
+      yield* Effect.logWarning("connection refused").pipe(
+        Effect.annotateLogs({
+          code,
+          reason,
+          storeId: grant.storeId,
+          connectionId: grant.connectionId
+        })
       )
+      return Sockets.refuse(code, reason)
     }
     const { 0: client, 1: socket } = new WebSocketPair()
     state.acceptWebSocket(socket)
@@ -239,10 +244,14 @@ export const make = <E>(options: {
 
 const CANNOT_OPEN = "the store cannot be opened just now"
 
+/** An attachment of another version, or none: whose connection it is, only its client knows. */
 const closeUnreadable = (socket: WebSocket): Effect.Effect<void> =>
-  Effect.sync(() =>
-    Sockets.close(socket, Handshake.CloseCode.tryAgainLater, "please connect again")
-  )
+  Effect.suspend(() => {
+    const code = Handshake.CloseCode.tryAgainLater
+    const reason = "please connect again"
+    Sockets.close(socket, code, reason)
+    return Effect.logWarning("connection closed").pipe(Effect.annotateLogs({ code, reason }))
+  }).pipe(Effect.provide(Logger.json))
 
 const pickHeaders = (headers: Headers, names: ReadonlyArray<string>): Session["headers"] => {
   const picked: Record<string, string> = {}

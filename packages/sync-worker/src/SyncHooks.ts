@@ -24,6 +24,16 @@ export class HookRefusal extends Schema.TaggedError<HookRefusal>(
 )("HookRefusal", { message: Schema.String }) {}
 
 /**
+ * A rule did not answer in time, and so said nothing.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class HookTimeout extends Schema.TaggedError<HookTimeout>(
+  "@tidelog/sync-worker/HookTimeout"
+)("HookTimeout", { message: Schema.String }) {}
+
+/**
  * Hooks as an app writes them: plain functions, Promises or Effects. One that throws, rejects or
  * fails refuses the request; the message of the error is what the client reads.
  *
@@ -45,11 +55,11 @@ export interface SyncHooksService {
   readonly onPush: (
     request: Message.PushRequest,
     session: Session
-  ) => Effect.Effect<void, HookRefusal>
+  ) => Effect.Effect<void, HookRefusal | HookTimeout>
   readonly onPull: (
     request: Message.PullRequest,
     session: Session
-  ) => Effect.Effect<void, HookRefusal>
+  ) => Effect.Effect<void, HookRefusal | HookTimeout>
 }
 
 /**
@@ -92,14 +102,14 @@ const toEffect = <Request>(
   hook: ((request: Request, session: Session) => UserResult<void>) | undefined
 ) => {
   if (hook === undefined) return () => Effect.void
-  return (request: Request, session: Session): Effect.Effect<void, HookRefusal> =>
+  return (request: Request, session: Session): Effect.Effect<void, HookRefusal | HookTimeout> =>
     runUserCode(() => hook(request, session)).pipe(
       Effect.mapError(({ cause }) => new HookRefusal({ message: messageOf(cause) })),
       // One that cannot be interrupted is left to itself.
       Effect.disconnect,
       Effect.timeoutFail({
         duration: DEADLINE,
-        onTimeout: () => new HookRefusal({ message: `${name} did not answer within ${DEADLINE}` })
+        onTimeout: () => new HookTimeout({ message: `${name} did not answer within ${DEADLINE}` })
       })
     )
 }

@@ -97,19 +97,21 @@ export const make: Effect.Effect<SyncServerService, never, EventLog | SyncHooks 
     }
 
     const push = (client: Delivery.Client, id: Frame.RequestId, request: Message.PushRequest) =>
-      pushes.accept(request, client.connection.session).pipe(
-        // The pusher hears of the events before it hears of its push, whichever way it ended.
-        Effect.tap(() => clients.pumpAll(client)),
-        Effect.tapErrorTag("ServerAheadError", () => clients.pumpAll(client)),
-        Effect.matchEffect({
-          onSuccess: () => Effect.sync(() => Delivery.sendExit(client, id, Exit.succeed({}))),
-          onFailure: (error) =>
-            error._tag === "Refusal"
-              ? Clients.refuse(client, id, error)
-              : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
-        }),
-        Effect.zipRight(clients.pumpEveryone)
-      )
+      pushes
+        .accept(request, client.connection.session, () => client.open)
+        .pipe(
+          // The pusher hears of the events before it hears of its push, whichever way it ended.
+          Effect.tap(() => clients.pumpAll(client)),
+          Effect.tapErrorTag("ServerAheadError", () => clients.pumpAll(client)),
+          Effect.matchEffect({
+            onSuccess: () => Effect.sync(() => Delivery.sendExit(client, id, Exit.succeed({}))),
+            onFailure: (error) =>
+              error._tag === "Refusal"
+                ? Clients.refuse(client, id, error)
+                : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
+          }),
+          Effect.zipRight(clients.pumpEveryone)
+        )
 
     const request = (client: Delivery.Client, { id, payload, tag }: Frame.Request) => {
       // Its sender takes the answer for that of both, so both end.

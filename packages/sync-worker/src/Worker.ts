@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { durableObjects } from "./CloudflareEnv.ts"
 import * as Grant from "./Grant.ts"
 import { describe } from "./internal/describe.ts"
+import { randomHex } from "./internal/randomHex.ts"
 import * as Sockets from "./internal/sockets.ts"
 import * as SyncAuth from "./SyncAuth.ts"
 
@@ -52,8 +53,8 @@ const decodeSearchParams = Schema.decodeUnknownEither(Handshake.SearchParams)
 
 /**
  * Whether a request is for the sync backend (SPEC: HAND-3): its path ends in `/websocket`, or it
- * carries a valid `storeId` and `transport`. `undefined` if it is not, so that a Worker can go on
- * to its other routes.
+ * carries a valid `storeId` and `transport`, or is an upgrade that carries both, valid or not.
+ * `undefined` if it is not, so that a Worker can go on to its other routes.
  *
  * @since 0.1.0
  * @category routing
@@ -65,8 +66,12 @@ export const matchSyncRequest = (request: Request): SyncRequest | undefined => {
     (error) => new InvalidSearchParams({ message: describe(error) })
   )
   if (url.pathname.endsWith(Handshake.SYNC_PATH)) return params
-  return Either.isRight(params) && url.searchParams.has("transport") ? params : undefined
+  const names = ["storeId", "transport"].every((name) => url.searchParams.has(name))
+  return names && (Either.isRight(params) || isUpgrade(request)) ? params : undefined
 }
+
+const isUpgrade = (request: Request): boolean =>
+  request.headers.get("upgrade")?.toLowerCase() === "websocket"
 
 /**
  * Opens a sync connection, or refuses it in a way that a browser can read: with a close code and a
@@ -83,7 +88,7 @@ export const handleWebSocket = (
   _ctx: ExecutionContext,
   options: SyncOptions = {}
 ): Promise<Response> => {
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+  if (!isUpgrade(request)) {
     return Promise.resolve(
       new Response("This is a sync backend: connect to it with a WebSocket.\n", {
         status: 426,
@@ -91,11 +96,19 @@ export const handleWebSocket = (
       })
     )
   }
-  return connect(request, env, options).pipe(
+  return Effect.flatMap(randomHex(8), (connectionId) =>
+    answer(request, env, options, connectionId).pipe(
+      Effect.annotateLogs({ storeId: storeIdOf(request), connectionId })
+    )
+  ).pipe(Effect.provide(Logger.json), Effect.runPromise)
+}
+
+const answer = (request: Request, env: object, options: SyncOptions, connectionId: string) =>
+  connect(request, env, options, connectionId).pipe(
     Effect.catchTags({
       Refused: ({ code, reason }) =>
         Effect.logWarning("connection refused").pipe(
-          Effect.annotateLogs({ code, reason, storeId: storeIdOf(request) }),
+          Effect.annotateLogs({ code, reason }),
           Effect.as(Sockets.refuse(code, reason))
         ),
       MissingBinding: (error) =>
@@ -103,11 +116,8 @@ export const handleWebSocket = (
           Effect.logError(error.message),
           new Response("The sync backend is not configured.\n", { status: 424 })
         )
-    }),
-    Effect.provide(Logger.json),
-    Effect.runPromise
+    })
   )
-}
 
 /** Why a connection does not come to be, in terms of its close frame. */
 class Refused extends Schema.TaggedError<Refused>("@tidelog/sync-worker/Refused")("Refused", {
@@ -115,7 +125,12 @@ class Refused extends Schema.TaggedError<Refused>("@tidelog/sync-worker/Refused"
   reason: Schema.String
 }) {}
 
-const connect = Effect.fnUntraced(function* (request: Request, env: object, options: SyncOptions) {
+const connect = Effect.fnUntraced(function* (
+  request: Request,
+  env: object,
+  options: SyncOptions,
+  connectionId: string
+) {
   const matched = matchSyncRequest(request)
   if (matched === undefined || Either.isLeft(matched)) {
     return yield* new Refused({
@@ -159,7 +174,9 @@ const connect = Effect.fnUntraced(function* (request: Request, env: object, opti
             (error) => new Refused({ code: SyncAuth.closeCode(error), reason: error.reason })
           )
         )
-  const grant = yield* Effect.try(() => Grant.encode({ storeId, payload, identity })).pipe(
+  const grant = yield* Effect.try(() =>
+    Grant.encode({ connectionId, storeId, payload, identity })
+  ).pipe(
     Effect.tapError(({ error }) =>
       Effect.logError("the identity that validatePayload gave is no JSON", Cause.fail(error))
     ),

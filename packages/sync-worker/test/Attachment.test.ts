@@ -84,7 +84,7 @@ describe("Attachment", () => {
 
   it("[HAND-2] a payload of 10,000 bytes fits, whatever it consists of", () => {
     expect(Attachment.fits(ofPayload("x".repeat(10_000 - 2)), 16)).toBe(true)
-    // Its 10,000 bytes are 3,333 characters of two bytes each.
+    expect(Attachment.fits(ofPayload(`${"x".repeat(9_990)}✓`), 16)).toBe(true)
     expect(Attachment.fits(ofPayload("日".repeat(3_332)), 16)).toBe(true)
     expect(Attachment.fits(ofPayload("é".repeat(4_999)), 16)).toBe(true)
   })
@@ -100,8 +100,10 @@ describe("Attachment", () => {
   })
 
   it("[PULL-9] another version, or anything else, is not read", () => {
-    const good = Attachment.encoder(ofPayload({ token: "t" }))([LARGEST])
-    expect(Either.isRight(Attachment.decode(good))).toBe(true)
+    const bytes = Attachment.encoder(ofPayload({ token: "t" }))([LARGEST])
+    expect(Either.isRight(Attachment.decode(bytes))).toBe(true)
+    const good = new TextDecoder().decode(bytes)
+    expect(Either.isRight(Attachment.decode(new TextEncoder().encode(good)))).toBe(true)
     for (const bad of [
       good.replace(`"version":1`, `"version":2`),
       good.replace(`"version":1,`, ""),
@@ -109,12 +111,12 @@ describe("Attachment", () => {
       good.replace(`"storeId":"store"`, `"storeId":""`),
       good.slice(0, -1),
       "",
-      "null",
-      null,
-      undefined,
-      { version: 1 },
-      42
+      "null"
     ]) {
+      const encoded = new TextEncoder().encode(bad)
+      expect(Either.isLeft(Attachment.decode(encoded)), bad).toBe(true)
+    }
+    for (const bad of [good, null, undefined, { version: 1 }, 42]) {
       expect(Either.isLeft(Attachment.decode(bad)), JSON.stringify(bad)).toBe(true)
     }
   })

@@ -127,6 +127,9 @@ it.each([
   ["an event before its parent", [{ ...events(3)[0], seqNum: 2 }]],
   ["a step back", [...events(3, 4), { ...events(5)[0], seqNum: 3, parentSeqNum: 4 }]],
   ["a name that no database can keep", [{ ...events(3)[0], name: "a\0b" }]],
+  ["a client id without end", [{ ...events(3)[0], clientId: "x".repeat(257) }]],
+  ["a session id without end", [{ ...events(3)[0], sessionId: "x".repeat(257) }]],
+  ["a name without end", [{ ...events(3)[0], name: "x".repeat(257) }]],
   ["a client id that is no text", [{ ...events(3)[0], clientId: "\ud800" }]]
 ])("[PUSH-6] refuses a batch with %s", async (what, batch) => {
   const { bystander, offender } = await startStore(`chain_${what.replaceAll(/\W/g, "")}`)
@@ -221,8 +224,33 @@ it.each([
   const client = await WireClient.open(`${url}websocket${search}`)
   expect(await client.closed).toEqual({ code, reason })
   expect(client.received).toEqual([])
-  expect(logged()).toMatchObject([{ message: "connection refused", code }])
+  expect(logged()).toMatchObject([
+    {
+      message: "connection refused",
+      code,
+      storeId: expect.any(String),
+      connectionId: expect.stringMatching(/^[0-9a-f]{8}$/)
+    }
+  ])
 })
+
+it.each([
+  ["an empty storeId", "?storeId=&transport=ws", "storeId is empty"],
+  [
+    "a storeId of 257 characters",
+    `?storeId=${"x".repeat(257)}&transport=ws`,
+    "storeId is longer than 256 characters"
+  ],
+  ["a payload that is not JSON", "?storeId=s&payload=%257B&transport=ws", expect.anything()],
+  ["another transport", "?storeId=s&transport=carrier-pigeon", expect.anything()]
+])(
+  "[HAND-3] refuses %s at any path, where the official client connects",
+  async (_, search, reason) => {
+    const client = await WireClient.open(`${url}${search}`)
+    expect(await client.closed).toEqual({ code: 4400, reason })
+    expect(logged()).toMatchObject([{ message: "connection refused", code: 4400 }])
+  }
+)
 
 it("[HAND-2] takes a storeId of 256 characters, and any that a URL can carry", async () => {
   for (const storeId of ["x".repeat(256), "a b/c?d#e&é🌊", "'; DROP TABLE tidelog_stores; --"]) {

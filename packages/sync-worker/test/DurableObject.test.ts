@@ -230,7 +230,7 @@ describe("connections", () => {
   it("[HAND-6] what a client sends under the Worker's own header is overwritten", async () => {
     const client = await connect("forged", "ann", {
       "x-tidelog-grant": encodeURIComponent(
-        JSON.stringify({ storeId: "sleeper", identity: "root" })
+        JSON.stringify({ connectionId: "c", storeId: "sleeper", identity: "root" })
       )
     })
     expect(await whoIs(client, "1")).toMatchObject({

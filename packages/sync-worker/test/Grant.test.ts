@@ -15,11 +15,12 @@ describe("Grant", () => {
     {
       grant: FastCheck.record(
         {
+          connectionId: FastCheck.hexaString(),
           storeId: FastCheck.fullUnicodeString({ minLength: 1, maxLength: 60 }),
           payload: json,
           identity: json
         },
-        { requiredKeys: ["storeId"] }
+        { requiredKeys: ["connectionId", "storeId"] }
       )
     },
     ({ grant }) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import type { Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
@@ -142,25 +143,30 @@ describe("rules that hang", () => {
   ]
 
   it.effect.each(hanging)(
-    "[PUSH-10] %s refuses after 10 s, and the next push goes on",
+    "[PUSH-10][PULL-11] %s refuses a push after 10 s, and the next goes on; a pull is put off",
     ([, hook]) =>
       Effect.gen(function* () {
         const body = Effect.gen(function* () {
           const client = yield* connect()
           const other = yield* connect()
+          const puller = yield* connect()
           const running = yield* Effect.all([
-            Effect.fork(client.say(Frames.pull("1"))),
+            Effect.fork(puller.say(Frames.pull("1"))),
             Effect.fork(client.say(Frames.push("2", events(1)))),
             Effect.fork(other.say(Frames.push("1", events(1, 1, { name: "other" }))))
           ])
           yield* TestClock.adjust("9999 millis")
           expect(client.frames).toEqual([])
           expect(other.frames).toEqual([])
+          expect(puller.closed).toBeUndefined()
           yield* TestClock.adjust("1 millis")
           yield* Fiber.joinAll(running)
-          expect(client.exits("1")).toEqual([
-            Frames.refused("PullRejected", "onPull did not answer within 10 seconds")
-          ])
+          // Refused, it would never pull again.
+          expect(puller.frames).toEqual([])
+          expect(puller.closed).toEqual({
+            code: 1013,
+            reason: "onPull did not answer within 10 seconds"
+          })
           expect(client.exits("2")).toEqual([
             Frames.refused("PushRejected", "onPush did not answer within 10 seconds")
           ])
@@ -170,6 +176,33 @@ describe("rules that hang", () => {
         const onPush = () => (++pushes === 1 ? hook() : undefined)
         yield* Effect.provide(body, layer({ onPull: hook, onPush }))
       })
+  )
+
+  it.effect("[PUSH-11] nobody waits for the push of somebody who has left", () =>
+    Effect.gen(function* () {
+      const gate = yield* TestLog.makeGate
+      const asked: Array<string> = []
+      const onPush = ({ batch }: Message.PushRequest) => {
+        asked.push(batch[0]?.clientId ?? "")
+        return asked.length === 1 ? gate.pass : undefined
+      }
+      const body = Effect.gen(function* () {
+        const [first, leaving, last] = yield* Effect.all([connect(), connect(), connect()])
+        const pushing = yield* Effect.all([
+          Effect.fork(first.say(Frames.push("1", events(1, 1, { clientId: "first" })))),
+          Effect.fork(leaving.say(Frames.push("1", events(2, 2, { clientId: "leaving" })))),
+          Effect.fork(last.say(Frames.push("1", events(2, 2, { clientId: "last" }))))
+        ])
+        yield* gate.reached
+        yield* leaving.leave()
+        yield* gate.open
+        yield* Fiber.joinAll(pushing)
+        expect(asked).toEqual(["first", "last"])
+        expect(last.exits("1")).toEqual([Frames.accepted])
+        expect(leaving.afterEnd).toEqual([])
+      })
+      yield* Effect.provide(body, layer({ onPush }))
+    })
   )
 
   it.effect("[PULL-1] a pull that waits for its rule holds up no other request", () =>

@@ -657,3 +657,23 @@ describe("a log that cannot be read", () => {
     })
   )
 })
+
+testServer(
+  "[PULL-3] a page beyond the head that the server knew of is not taken for the last",
+  Effect.gen(function* () {
+    const log = yield* TestLog.TestLog
+    const client = yield* connect()
+    yield* log.appendBehind(events(1, 5))
+    // This makes the server look, and find the log at 5.
+    yield* client.say(Frames.push("1", events(1, 1, { name: "other" })))
+    yield* log.appendBehind(events(6, 30))
+    yield* client.say(Frames.pull("2", { live: false }))
+    expect(client.seqNums("2")).toEqual(range(1, 30))
+    expect(client.pages("2").map(({ pageInfo }) => pageInfo)).toEqual([
+      { _tag: "MoreKnown", remaining: 20 },
+      { _tag: "MoreKnown", remaining: 10 },
+      { _tag: "NoMore" }
+    ])
+  }),
+  { limits: { maxPageEvents: 10 } }
+)

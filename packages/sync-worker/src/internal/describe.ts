@@ -12,7 +12,7 @@ export const describe = (error: ParseResult.ParseError): string => {
   // The formatter recurses into the input, which may be nested as deeply as its sender likes.
   const issues = Either.try(() => ParseResult.ArrayFormatter.formatErrorSync(error))
   const [issue] = Either.getOrElse(issues, () => [])
-  if (issue === undefined) return "invalid"
+  if (issue === undefined) return "it is nested too deeply to be read"
   const message = issue.message.replace(/, actual .*$/s, "")
   const path = issue.path.map(String).join(".")
   const text = path === "" || message.startsWith(path) ? message : `${path}: ${message}`

@@ -184,6 +184,17 @@ export const describeEventLog = <E>(
     )
 
     test(
+      "[LOG-3] counts the names and ids of an event with its bytes",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const long = "x".repeat(10_000)
+        yield* log.append(events(1, 10, { name: long, clientId: long, sessionId: long }))
+        const page = yield* log.read(0, { maxEvents: 100, maxBytes: 100_000 })
+        expect(seqNums(page)).toEqual([1, 2, 3])
+      })
+    )
+
+    test(
       "[LOG-5] gives back every JSON value as it was, and nothing where nothing was",
       Effect.gen(function* () {
         const log = yield* EventLog
