@@ -20,11 +20,11 @@ createRoot(root).render(
           <TodoApp />
         </Suspense>
       </StoreRegistryProvider>
+      <footer className="info">
+        <StatusLine storeId={address.storeId} />
+        <ShareLink />
+        <p>Double-click to edit a todo</p>
+      </footer>
     </Failure>
-    <footer className="info">
-      <StatusLine storeId={address.storeId} />
-      <ShareLink />
-      <p>Double-click to edit a todo</p>
-    </footer>
   </StrictMode>
 )

@@ -23,8 +23,13 @@ const shoot = (page: TodoPage) =>
   Effect.gen(function* () {
     yield* says(page, "Online")
     yield* shows(page, ...lines)
-    // Neither a caret nor a pointer belongs to what the list looks like.
-    yield* attempt("leaving the page alone", () => page.tab.mouse.move(0, 0))
+    // Neither focus nor a pointer belongs to what the list looks like.
+    yield* attempt("leaving the page alone", async () => {
+      await page.tab.evaluate(() => {
+        if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
+      })
+      await page.tab.mouse.move(clip.width - 1, clip.height + 50)
+    })
     return yield* attempt("taking a picture", () =>
       page.tab.screenshot({ animations: "disabled", caret: "hide", clip })
     )

@@ -1,6 +1,7 @@
 import { layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expect } from "vitest"
+import { appPorts } from "../src/app.ts"
 import { Devices } from "../src/Devices.ts"
 import { done, open, shows } from "../src/expectations.ts"
 import { attempt } from "../src/HarnessError.ts"
@@ -17,6 +18,25 @@ layer(harness, { excludeTestServices: true })("the page is TodoMVC", (it) => {
         page.tab.getByTestId("share-link").getAttribute("href")
       )
       expect(new URL(link ?? "").search).toBe(`?storeId=${id}`)
+    })
+  )
+
+  it.scoped("says what is wrong with a store id that no list can have", () =>
+    Effect.gen(function* () {
+      const { page } = yield* Effect.flatMap(Devices, ({ make }) => make)
+      const failureOf = (storeId: string) =>
+        attempt("opening the page", async () => {
+          const query = new URLSearchParams({ storeId })
+          await page.tab.goto(`http://localhost:${appPorts.page}/?${query}`)
+          return page.tab.getByTestId("failure").textContent()
+        })
+      expect(yield* failureOf("a".repeat(257))).toBe(
+        "This list could not be opened. The storeId in its URL is longer than 256 characters."
+      )
+      // That one is LiveStore's own to refuse.
+      expect(yield* failureOf("a/b ü✓")).toBe(
+        "This list could not be opened. Invalid storeId: a/b ü✓. Only alphanumeric characters, underscores, and hyphens are allowed."
+      )
     })
   )
 

@@ -36,5 +36,9 @@ const options = storeOptions({
   syncPayloadSchema: SyncPayload
 })
 
-/** The page's one store. Suspends until it is loaded. */
-export const useAppStore = () => useStore(options)
+/** The page's one store. Suspends until it is loaded; throws if there can be none of its id. */
+export const useAppStore = () => {
+  // LiveStore would wait for it for ever.
+  if (address.problem !== undefined) throw new Error(address.problem)
+  return useStore(options)
+}

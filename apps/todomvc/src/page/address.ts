@@ -14,16 +14,27 @@ const makeStoreId = () => {
   return id
 }
 
+/** The longest store id that the server takes. A URL's parameters are always well-formed Unicode. */
+const MAX_STORE_ID_LENGTH = 256
+
+/** Why no list can have this id, if none can. */
+const problemOf = (storeId: string): string | undefined =>
+  storeId.length > MAX_STORE_ID_LENGTH
+    ? `The storeId in its URL is longer than ${MAX_STORE_ID_LENGTH} characters.`
+    : undefined
+
 /** Reads the store id and the token from the URL. A page opened without an id gets one, in its URL. */
 const readAddress = () => {
   const url = new URL(window.location.href)
   const authToken = url.searchParams.get("authToken") ?? DEV_TOKEN
   const given = url.searchParams.get("storeId")
-  if (given !== null && given !== "") return { authToken, storeId: given }
+  if (given !== null && given !== "") {
+    return { authToken, problem: problemOf(given), storeId: given }
+  }
   const storeId = makeStoreId()
   url.searchParams.set("storeId", storeId)
   window.history.replaceState(window.history.state, "", url)
-  return { authToken, storeId }
+  return { authToken, problem: undefined, storeId }
 }
 
 export const address = readAddress()
