@@ -6,7 +6,7 @@ import { agree, done, open, says, shows } from "../src/expectations.ts"
 import { harness } from "./harness.ts"
 
 layer(harness, { excludeTestServices: true })("two browsers on one link", (it) => {
-  it.scoped("show each other's todos as they are added, edited and completed", () =>
+  it.scoped("[PULL-1] show each other's todos as they are added, edited and completed", () =>
     Effect.gen(function* () {
       const devices = yield* Devices
       const a = yield* devices.make
@@ -29,42 +29,44 @@ layer(harness, { excludeTestServices: true })("two browsers on one link", (it) =
     })
   )
 
-  it.scoped("edited apart and offline, end with one list in which nothing is lost", () =>
-    Effect.gen(function* () {
-      const devices = yield* Devices
-      const a = yield* devices.make
-      const b = yield* devices.make
-      yield* a.page.open("apart")
-      yield* b.page.open("apart")
-      yield* a.page.add("milk")
-      yield* a.page.add("bread")
-      yield* shows(b.page, open("milk"), open("bread"))
+  it.scoped(
+    "[CLIENT-3][PUSH-5] edited apart and offline, end with one list in which nothing is lost",
+    () =>
+      Effect.gen(function* () {
+        const devices = yield* Devices
+        const a = yield* devices.make
+        const b = yield* devices.make
+        yield* a.page.open("apart")
+        yield* b.page.open("apart")
+        yield* a.page.add("milk")
+        yield* a.page.add("bread")
+        yield* shows(b.page, open("milk"), open("bread"))
 
-      yield* Effect.all([a.unplug, b.unplug])
-      yield* says(a.page, "Offline", "Waiting")
-      yield* says(b.page, "Offline", "Waiting")
+        yield* Effect.all([a.unplug, b.unplug])
+        yield* says(a.page, "Offline", "Waiting")
+        yield* says(b.page, "Offline", "Waiting")
 
-      yield* a.page.edit("milk", "oat milk")
-      yield* a.page.add("from a")
-      yield* b.page.toggle("bread")
-      yield* b.page.add("from b")
-      yield* b.page.add("also from b")
-      yield* shows(a.page, open("oat milk"), open("bread"), open("from a"))
-      yield* shows(b.page, open("milk"), done("bread"), open("from b"), open("also from b"))
+        yield* a.page.edit("milk", "oat milk")
+        yield* a.page.add("from a")
+        yield* b.page.toggle("bread")
+        yield* b.page.add("from b")
+        yield* b.page.add("also from b")
+        yield* shows(a.page, open("oat milk"), open("bread"), open("from a"))
+        yield* shows(b.page, open("milk"), done("bread"), open("from b"), open("also from b"))
 
-      yield* Effect.all([a.plugIn, b.plugIn])
-      yield* says(a.page, "Online")
-      yield* says(b.page, "Online")
-      const lines = yield* agree(a.page, b.page, 5)
-      expect(lines).toEqual(
-        expect.arrayContaining([
-          open("oat milk"),
-          done("bread"),
-          open("from a"),
-          open("from b"),
-          open("also from b")
-        ])
-      )
-    })
+        yield* Effect.all([a.plugIn, b.plugIn])
+        yield* says(a.page, "Online")
+        yield* says(b.page, "Online")
+        const lines = yield* agree(a.page, b.page, 5)
+        expect(lines).toEqual(
+          expect.arrayContaining([
+            open("oat milk"),
+            done("bread"),
+            open("from a"),
+            open("from b"),
+            open("also from b")
+          ])
+        )
+      })
   )
 })

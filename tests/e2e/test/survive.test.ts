@@ -9,7 +9,7 @@ import { Wrangler } from "../src/Wrangler.ts"
 import { harness } from "./harness.ts"
 
 layer(harness, { excludeTestServices: true })("what is typed survives", (it) => {
-  it.scoped("a reload without a network, and what is added then arrives later", () =>
+  it.scoped("[CLIENT-5] a reload without a network, and what is added then arrives later", () =>
     Effect.gen(function* () {
       const devices = yield* Devices
       const a = yield* devices.make
@@ -38,7 +38,7 @@ layer(harness, { excludeTestServices: true })("what is typed survives", (it) => 
   )
 
   it.scoped(
-    "a worker that is killed while both are connected, and started again on its state",
+    "[CLIENT-1][PUSH-2] a worker that is killed while both are connected, and started again on its state",
     () =>
       Effect.gen(function* () {
         const devices = yield* Devices
@@ -99,24 +99,26 @@ layer(harness, { excludeTestServices: true })("what is typed survives", (it) => 
       })
   )
 
-  it.scoped("a server that lost its log is believed: the page opens anew, and syncs again", () =>
-    Effect.gen(function* () {
-      const devices = yield* Devices
-      const wrangler = yield* Wrangler
-      const a = yield* devices.make
-      yield* a.page.open("lost")
-      yield* a.page.add("of the lost log")
-      yield* says(a.page, "Online")
-      yield* eventually("the server has it", EventRow.read("lost"), (log) => log.length === 1)
+  it.scoped(
+    "[PULL-7] a server that lost its log is believed: the page opens anew, and syncs again",
+    () =>
+      Effect.gen(function* () {
+        const devices = yield* Devices
+        const wrangler = yield* Wrangler
+        const a = yield* devices.make
+        yield* a.page.open("lost")
+        yield* a.page.add("of the lost log")
+        yield* says(a.page, "Online")
+        yield* eventually("the server has it", EventRow.read("lost"), (log) => log.length === 1)
 
-      yield* wrangler.forget
-      yield* wrangler.start
-      yield* shows(a.page)
-      yield* a.page.add("of the new log")
-      const b = yield* devices.make
-      yield* b.page.open("lost")
-      yield* shows(b.page, open("of the new log"))
-      yield* shows(a.page, open("of the new log"))
-    })
+        yield* wrangler.forget
+        yield* wrangler.start
+        yield* shows(a.page)
+        yield* a.page.add("of the new log")
+        const b = yield* devices.make
+        yield* b.page.open("lost")
+        yield* shows(b.page, open("of the new log"))
+        yield* shows(a.page, open("of the new log"))
+      })
   )
 })
