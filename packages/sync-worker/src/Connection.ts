@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
  * - `connectionId`: names the connection in the server's log.
  * - `payload`: what the app sent along, as it was authorised.
  * - `identity`: what the authorisation returned.
+ * - `expiresAt`: when the authorisation ends, in milliseconds since the epoch.
  * - `headers`: those of the request that the server was told to keep, names in lower case.
  *
  * @since 0.1.0
@@ -22,6 +23,7 @@ export const Session = Schema.Struct({
   storeId: Handshake.StoreId,
   payload: Schema.optional(Schema.Unknown),
   identity: Schema.optional(Schema.Unknown),
+  expiresAt: Schema.optional(Schema.Number),
   headers: Schema.Record({ key: Schema.String, value: Schema.String })
 })
 

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Connection, SubscriptionState } from "./Connection.ts"
 import type { EventLogService, StorageError } from "./EventLog.ts"
+import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Page, Tail } from "./Tail.ts"
 
 /**
@@ -164,8 +165,9 @@ export const make = (options: {
   readonly log: EventLogService
   readonly tail: Tail
   readonly limits: Limits.LimitsService
+  readonly hooks: Pick<SyncHooksService, "onPullRes">
 }): Delivery => {
-  const { limits, log, tail } = options
+  const { hooks, limits, log, tail } = options
   const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
 
   const isOpen = (client: Client, subscription: Subscription) =>
@@ -180,6 +182,7 @@ export const make = (options: {
 
   const deliver = (client: Client, subscription: Subscription, page: Page) => {
     client.connection.send(FrameText.chunk(subscription.requestId, page.text))
+    hooks.onPullRes?.(page.text, client.connection.session)
     subscription.cursor = page.upTo
     subscription.inFlight += 1
     subscription.started = true

@@ -9,22 +9,48 @@ import { DurableObject } from "cloudflare:workers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { layerEventLogD1 } from "./CloudflareEnv.ts"
+import { CloudflareEnv, layerEventLogD1 } from "./CloudflareEnv.ts"
+import { provideServices } from "./internal/services.ts"
+import type { ServicesOption } from "./internal/services.ts"
+import type { StoreId } from "./StoreId.ts"
 import * as StoreObject from "./StoreObject.ts"
 import * as SyncHooks from "./SyncHooks.ts"
 import * as SyncServer from "./SyncServer.ts"
+import * as Telemetry from "./Telemetry.ts"
+
+/**
+ * How the object meets the platform, whatever its server is made of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ObjectOptions {
+  /**
+   * The upgrade request's headers that hooks see in `session.headers`: names, or a function of the
+   * request that returns them.
+   */
+  readonly forwardHeaders?: StoreObject.ForwardHeaders
+  /** How clients may connect; by WebSocket if not told. Others are refused with a reason. */
+  readonly enabledTransports?: Iterable<StoreObject.Transport>
+}
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface DurableObjectOptions extends SyncHooks.HookOptions {
+export interface DurableObjectOptions<
+  RPush = never,
+  RPull = RPush,
+  RPushRes = RPush,
+  RPullRes = RPush
+>
+  extends SyncHooks.HookOptions<RPush, RPull, RPushRes, RPullRes>, ObjectOptions {
   /** Where the events are kept: a D1 database, by the name of its binding (`DB` if not told). */
   readonly storage?: { readonly _tag: "d1"; readonly binding?: string }
   /** What differs from `Limits.defaults`. */
   readonly limits?: Partial<Limits.LimitsService>
-  /** Names of the upgrade request's headers that hooks see in `session.headers`. */
-  readonly forwardHeaders?: ReadonlyArray<string>
+  /** Where spans are sent, if they are to be made. A function is given the bindings, with secrets. */
+  readonly otel?: Telemetry.OtelOptions | ((env: object) => Telemetry.OtelOptions | undefined)
 }
 
 /**
@@ -44,25 +70,58 @@ export type SyncDurableObject = new (
 }
 
 /**
- * The Durable Object of a sync backend over D1:
+ * The Durable Object of a sync backend:
  *
  * ```ts
  * export class SyncBackendDO extends makeDurableObject({ onPush: (request) => … }) {}
  * ```
  *
+ * `services`: a Layer of what the Effects of hooks need, asked for if they need anything.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const makeDurableObject = (options: DurableObjectOptions = {}): SyncDurableObject =>
+export const makeDurableObject = <
+  RPush = never,
+  RPull = RPush,
+  RPushRes = RPush,
+  RPullRes = RPush,
+  E = never
+>(
+  options?: DurableObjectOptions<RPush, RPull, RPushRes, RPullRes>
+    & ServicesOption<RPush | RPull | RPushRes | RPullRes, E, StoreId | CloudflareEnv>
+): SyncDurableObject =>
   makeDurableObjectFromLayer(
-    SyncServer.layer.pipe(
-      Layer.provide(layerEventLogD1(options.storage?.binding ?? "DB")),
-      Layer.provide(SyncHooks.layer(options)),
-      Layer.provideMerge(Limits.Limits.layer(options.limits)),
+    serverOf(options).pipe(
+      Layer.provide(
+        options === undefined
+          ? SyncHooks.SyncHooks.layerNone
+          : provideServices(SyncHooks.layer(options), options.services)
+      ),
+      Layer.provideMerge(Limits.Limits.layer(options?.limits)),
       Layer.provide(Logger.json)
     ),
     options
   )
+
+/** The server over its log, both traced if that is asked for. */
+const serverOf = ({ otel, storage }: Pick<DurableObjectOptions, "otel" | "storage"> = {}) => {
+  const log = layerEventLogD1(storage?.binding ?? "DB")
+  const plain = Layer.provide(SyncServer.layer, log)
+  if (otel === undefined) return plain
+  return Layer.unwrapEffect(
+    Effect.map(CloudflareEnv, (env) => {
+      const options = typeof otel === "function" ? otel(env) : otel
+      return options === undefined
+        ? plain
+        : Telemetry.layerSyncServer(options).pipe(
+            Layer.provide(SyncServer.layer),
+            Layer.provide(Telemetry.layerEventLog),
+            Layer.provide(log)
+          )
+    })
+  )
+}
 
 /**
  * The Durable Object of a sync backend that is composed by hand. `layer` is built once for as long
@@ -73,19 +132,14 @@ export const makeDurableObject = (options: DurableObjectOptions = {}): SyncDurab
  */
 export const makeDurableObjectFromLayer = <E>(
   layer: StoreObject.ServerLayer<E>,
-  options: Pick<DurableObjectOptions, "forwardHeaders"> = {}
+  options: ObjectOptions = {}
 ): SyncDurableObject =>
   class extends DurableObject<Cloudflare.Env> {
     readonly #store: StoreObject.StoreObject
 
     constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
       super(ctx, env)
-      this.#store = StoreObject.make({
-        state: ctx,
-        env,
-        layer,
-        forwardHeaders: options.forwardHeaders ?? []
-      })
+      this.#store = StoreObject.make({ ...options, state: ctx, env, layer })
     }
 
     override fetch(request: Request) {

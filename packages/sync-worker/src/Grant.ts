@@ -23,7 +23,9 @@ export const Grant = Schema.Struct({
   connectionId: Schema.String,
   storeId: Handshake.StoreId,
   payload: Schema.optional(Schema.Unknown),
-  identity: Schema.optional(Schema.Unknown)
+  identity: Schema.optional(Schema.Unknown),
+  /** When the authorisation ends, in milliseconds since the epoch. */
+  expiresAt: Schema.optional(Schema.Number)
 })
 
 /**

@@ -51,6 +51,25 @@ export type ObjectState = Pick<
 >
 
 /**
+ * Which of the upgrade request's headers hooks see in `session.headers`: their names, or a function
+ * that picks them. A value that is no text is left out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ForwardHeaders =
+  | ReadonlyArray<string>
+  | ((request: Request) => Readonly<Record<string, string | null | undefined>>)
+
+/**
+ * How a client may reach a store. `ws` is the one that is served today.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Transport = "ws" | "http" | "do-rpc"
+
+/**
  * The handlers of a Durable Object.
  *
  * @since 0.1.0
@@ -88,10 +107,12 @@ export const make = <E>(options: {
   readonly state: ObjectState
   readonly env: object
   readonly layer: ServerLayer<E>
-  /** Names of the request's headers that the session keeps. */
-  readonly forwardHeaders: ReadonlyArray<string>
+  readonly forwardHeaders?: ForwardHeaders
+  /** The transports that connections may use. */
+  readonly enabledTransports?: Iterable<Transport>
 }): StoreObject => {
-  const { env, forwardHeaders, layer, state } = options
+  const { env, forwardHeaders = [], layer, state } = options
+  const transports = new Set(options.enabledTransports ?? DEFAULT_TRANSPORTS)
   state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(Frame.PING_TEXT, Frame.PONG_TEXT))
 
   let activation: Deferred.Deferred<Activation, StartFailed> | undefined
@@ -158,10 +179,14 @@ export const make = <E>(options: {
     grant: Grant.Grant,
     request: Request
   ) {
-    const session: Session = {
-      ...grant,
-      headers: pickHeaders(request.headers, forwardHeaders)
+    const headers = pickHeaders(request, forwardHeaders)
+    if (Either.isLeft(headers)) {
+      yield* Effect.logError("forwardHeaders failed", Cause.fail(headers.left)).pipe(
+        Effect.annotateLogs({ storeId: grant.storeId, connectionId: grant.connectionId })
+      )
+      return Sockets.refuse(Handshake.CloseCode.internalError, "the server made a mistake")
     }
+    const session: Session = { ...grant, headers: headers.right }
     if (!Attachment.fits(session, maxSubscriptions)) {
       const code = Handshake.CloseCode.payloadTooLarge
       const reason = "payload, identity and headers are too large to be kept with the connection"
@@ -209,6 +234,16 @@ export const make = <E>(options: {
     fetch: (request) => {
       const grant = Grant.decode(request.headers.get(Grant.HEADER))
       if (Either.isLeft(grant)) return Effect.succeed(new Response("Forbidden\n", { status: 403 }))
+      const transport = transportOf(request)
+      if (!transports.has(transport)) {
+        return Effect.as(
+          Effect.logWarning("connection refused").pipe(
+            Effect.annotateLogs({ transport, storeId: grant.right.storeId }),
+            Effect.provide(Logger.json)
+          ),
+          refuseTransport(transport)
+        )
+      }
       return activate(grant.right.storeId).pipe(
         Effect.flatMap((active) =>
           Effect.provide(accept(active, grant.right, request), active.runtime)
@@ -253,11 +288,38 @@ const closeUnreadable = (socket: WebSocket): Effect.Effect<void> =>
     return Effect.logWarning("connection closed").pipe(Effect.annotateLogs({ code, reason }))
   }).pipe(Effect.provide(Logger.json))
 
-const pickHeaders = (headers: Headers, names: ReadonlyArray<string>): Session["headers"] => {
-  const picked: Record<string, string> = {}
-  for (const name of names) {
-    const value = headers.get(name)
-    if (value !== null) picked[name.toLowerCase()] = value
-  }
-  return picked
+const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws"]
+
+const transportOf = (request: Request): Transport =>
+  request.headers.get("upgrade")?.toLowerCase() === "websocket" ? "ws" : "http"
+
+const refuseTransport = (transport: Transport): Response => {
+  const reason = `this backend does not take the transport ${transport}`
+  return transport === "ws"
+    ? Sockets.refuse(Handshake.CloseCode.badRequest, reason)
+    : new Response(`${reason}\n`, { status: 400 })
+}
+
+/** The headers that a session keeps, or what a function of the app's own stumbled over. */
+const pickHeaders = (
+  request: Request,
+  forward: ForwardHeaders
+): Either.Either<Session["headers"], unknown> =>
+  Either.try(() => {
+    const picked: Record<string, string> = {}
+    const entries =
+      typeof forward === "function"
+        ? Object.entries(forward(withoutGrant(request)))
+        : forward.map((name) => [name, request.headers.get(name)] as const)
+    for (const [name, value] of entries) {
+      if (typeof value === "string") picked[name.toLowerCase()] = value
+    }
+    return picked
+  })
+
+/** The request as the client made it. */
+const withoutGrant = (request: Request): Request => {
+  const headers = new Headers(request.headers)
+  headers.delete(Grant.HEADER)
+  return new Request(request.url, { headers })
 }

@@ -5,10 +5,12 @@
  */
 import { Handshake } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { describePlace } from "./internal/describe.ts"
 import { runUserCode } from "./internal/userCode.ts"
-import type { UserResult } from "./internal/userCode.ts"
 
 /**
  * The client did not show who it is, or not convincingly. Its socket is closed with 4401 and
@@ -56,15 +58,30 @@ export class AuthUnavailable extends Schema.TaggedError<AuthUnavailable>(
 }
 
 /**
+ * The payload is not what this backend's apps send. Its socket is closed with 4400 and `reason`,
+ * which says where it differs and never what stood there.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidPayload extends Schema.TaggedError<InvalidPayload>(
+  "@tidelog/sync-worker/InvalidPayload"
+)("InvalidPayload", { reason: Schema.String }) {
+  override get message() {
+    return this.reason
+  }
+}
+
+/**
  * Why a connection is not let in.
  *
  * @since 0.1.0
  * @category errors
  */
-export type AuthError = Unauthorized | Forbidden | AuthUnavailable
+export type AuthError = Unauthorized | Forbidden | AuthUnavailable | InvalidPayload
 
 /**
- * What a connection asks with.
+ * What a connection asks with. `request`: the upgrade itself, where there is one.
  *
  * @since 0.1.0
  * @category models
@@ -72,18 +89,59 @@ export type AuthError = Unauthorized | Forbidden | AuthUnavailable
 export interface AuthContext {
   readonly storeId: Handshake.StoreId
   readonly headers: Headers
+  readonly request?: Request
 }
+
+/** Any value. Written out: `unknown` would swallow the Effect beside it, and what that needs. */
+// oxlint-disable-next-line typescript/no-generated-empty-object-type
+type Identity = NonNullable<unknown> | null | undefined | void
 
 /**
  * An app's rule for who may connect: it returns (or promises, or succeeds with) whatever identifies
- * the client to the hooks, as JSON, or nothing. It refuses by throwing, rejecting or failing with
- * `Unauthorized` or `Forbidden`, and puts off with `AuthUnavailable`, as it does by taking more than
- * 10 s. Any other error refuses with 4401, and keeps its words to the server's log.
+ * the client to the hooks, as JSON, or nothing. An `expiresAt` in it (milliseconds since the epoch, a
+ * Date, or an ISO string) is when the connection ends. It refuses by throwing, rejecting or failing
+ * with `Unauthorized` or `Forbidden`, and puts off with `AuthUnavailable`, as it does by taking more
+ * than 10 s. Any other error refuses with 4401, and keeps its words to the server's log.
+ *
+ * `R`: the services that its Effect needs. `Payload`: what the payload is decoded to, if it is.
  *
  * @since 0.1.0
  * @category models
  */
-export type ValidatePayload = (payload: unknown, context: AuthContext) => UserResult<unknown>
+export type ValidatePayload<R = never, Payload = unknown> = (
+  payload: Payload,
+  context: AuthContext
+) => Identity | Promise<unknown> | Effect.Effect<unknown, unknown, R>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SyncAuthService {
+  /**
+   * The identity of whoever asks to connect, as JSON, or why they may not. `payload`: as it was sent;
+   * `undefined` if none was.
+   */
+  readonly authorise: (payload: unknown, context: AuthContext) => Effect.Effect<unknown, AuthError>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class SyncAuth extends Context.Tag("@tidelog/sync-worker/SyncAuth")<
+  SyncAuth,
+  SyncAuthService
+>() {
+  /**
+   * Everyone may connect, and nobody has an identity.
+   *
+   * @since 0.1.0
+   */
+  static readonly layerNone: Layer.Layer<SyncAuth> = Layer.succeed(this, {
+    authorise: () => Effect.void
+  })
+}
 
 /** How long a rule may take: its client waits for an open socket. */
 const DEADLINE = "10 seconds"
@@ -94,12 +152,12 @@ const DEADLINE = "10 seconds"
  * @since 0.1.0
  * @category operations
  */
-export const authorise = (
-  validatePayload: ValidatePayload,
+export const authorise = <R = never>(
+  validatePayload: ValidatePayload<R>,
   payload: unknown,
   context: AuthContext
-): Effect.Effect<unknown, AuthError> =>
-  runUserCode(() => validatePayload(payload, context)).pipe(
+): Effect.Effect<unknown, AuthError, R> =>
+  runUserCode<unknown, R>(() => validatePayload(payload, context)).pipe(
     Effect.catchTag("UserCodeError", ({ cause }) =>
       isAuthError(cause)
         ? Effect.fail(cause)
@@ -116,7 +174,56 @@ export const authorise = (
     })
   )
 
-const isAuthError = Schema.is(Schema.Union(Unauthorized, Forbidden, AuthUnavailable))
+/**
+ * Authorisation by a rule.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <R = never>(
+  validatePayload: ValidatePayload<R>
+): Layer.Layer<SyncAuth, never, R> =>
+  Layer.effect(
+    SyncAuth,
+    Effect.map(Effect.context<R>(), (services) => ({
+      authorise: (payload, context) =>
+        Effect.provide(authorise(validatePayload, payload, context), services)
+    }))
+  )
+
+/**
+ * A rule for a payload of a known shape. What does not decode is refused, and the rule never asked.
+ *
+ * `schema`: also decodes `undefined` if clients without a payload are to reach the rule. It may not
+ * need services, nor wait.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withSchema = <Payload, Encoded, R = never>(
+  schema: Schema.Schema<Payload, Encoded>,
+  validatePayload: ValidatePayload<R, Payload> = () => {}
+): ValidatePayload<R> => {
+  const decode = Schema.decodeUnknown(schema)
+  return (payload, context) =>
+    decode(payload).pipe(
+      Effect.mapError(
+        (error) => new InvalidPayload({ reason: describePlace("the payload", error) })
+      ),
+      // The rule's own error goes on as it is.
+      // @effect-diagnostics-next-line anyUnknownInErrorContext:off
+      Effect.flatMap((decoded) =>
+        Effect.mapError(
+          runUserCode<unknown, R>(() => validatePayload(decoded, context)),
+          ({ cause }) => cause
+        )
+      )
+    )
+}
+
+const isAuthError = Schema.is(
+  Schema.Union(Unauthorized, Forbidden, AuthUnavailable, InvalidPayload)
+)
 
 /**
  * The close code for a connection that is not let in.
@@ -126,6 +233,8 @@ const isAuthError = Schema.is(Schema.Union(Unauthorized, Forbidden, AuthUnavaila
  */
 export const closeCode = ({ _tag }: AuthError): number => {
   switch (_tag) {
+    case "InvalidPayload":
+      return Handshake.CloseCode.badRequest
     case "Unauthorized":
       return Handshake.CloseCode.unauthorized
     case "Forbidden":

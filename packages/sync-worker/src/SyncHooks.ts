@@ -3,13 +3,17 @@
  *
  * @since 0.1.0
  */
-import type { Message } from "@tidelog/sync-protocol"
+import { Message } from "@tidelog/sync-protocol"
+import type { Refusal, SyncError } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type { Session } from "./Connection.ts"
+import * as Background from "./internal/background.ts"
 import { runUserCode } from "./internal/userCode.ts"
 import type { UserResult } from "./internal/userCode.ts"
 
@@ -34,17 +38,45 @@ export class HookTimeout extends Schema.TaggedError<HookTimeout>(
 )("HookTimeout", { message: Schema.String }) {}
 
 /**
- * Hooks as an app writes them: plain functions, Promises or Effects. One that throws, rejects or
- * fails refuses the request; the message of the error is what the client reads.
+ * What a pusher was answered: `{}` if its events are stored, or why they are not.
  *
  * @since 0.1.0
  * @category models
  */
-export interface HookOptions {
+export type PushAnswer =
+  | Message.PushAck
+  | Refusal.Refusal
+  | SyncError.ServerAheadError
+  | SyncError.BackendIdMismatchError
+
+/**
+ * A hook as an app writes it: a plain function, or one that returns a Promise or an Effect. `R`:
+ * the services that the Effect needs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Hook<A, R = never> = (message: A, session: Session) => UserResult<void, R>
+
+/**
+ * The hooks of an app, each with the session of the connection that it is about.
+ *
+ * `onPush` and `onPull` are rules: one that throws, rejects or fails refuses the request, and the
+ * message of the error is what the client reads. `onPushRes` and `onPullRes` are told afterwards,
+ * in the background: whatever they do changes and delays nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HookOptions<RPush = never, RPull = RPush, RPushRes = RPush, RPullRes = RPush> {
   /** Before a push is stored. */
-  readonly onPush?: (request: Message.PushRequest, session: Session) => UserResult<void>
+  readonly onPush?: Hook<Message.PushRequest, RPush>
   /** Before a pull starts. */
-  readonly onPull?: (request: Message.PullRequest, session: Session) => UserResult<void>
+  readonly onPull?: Hook<Message.PullRequest, RPull>
+  /** After a push was answered. */
+  readonly onPushRes?: Hook<PushAnswer, RPushRes>
+  /** After a page of a pull was sent. */
+  readonly onPullRes?: Hook<Message.PullResponse, RPullRes>
 }
 
 /**
@@ -60,6 +92,15 @@ export interface SyncHooksService {
     request: Message.PullRequest,
     session: Session
   ) => Effect.Effect<void, HookRefusal | HookTimeout>
+
+  /** Told that a push was answered. Returns at once, and never throws. */
+  readonly onPushRes?: (answer: PushAnswer, session: Session) => void
+
+  /**
+   * Told that a page was sent. `page`: the text of its `Message.PullResponse`. Returns at once, and
+   * never throws.
+   */
+  readonly onPullRes?: (page: string, session: Session) => void
 }
 
 /**
@@ -78,32 +119,71 @@ export class SyncHooks extends Context.Tag("@tidelog/sync-worker/SyncHooks")<
   static readonly layerNone: Layer.Layer<SyncHooks> = Layer.suspend(() => layer({}))
 }
 
-/** How long a rule may take. Pushes of a store wait for one another, and so for its rule. */
+/** How long a hook may take. Pushes of a store wait for one another, and so for its rule. */
 const DEADLINE = "10 seconds"
 
 /**
+ * The hooks as a service. What the response hooks do ends with the scope.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: HookOptions): SyncHooksService => ({
-  onPush: toEffect("onPush", options.onPush),
-  onPull: toEffect("onPull", options.onPull)
-})
+export const make = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes = RPush>(
+  options: HookOptions<RPush, RPull, RPushRes, RPullRes>
+): Effect.Effect<SyncHooksService, never, RPush | RPull | RPushRes | RPullRes | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { onPull, onPullRes, onPush, onPushRes } = options
+    const context = yield* Effect.context<RPush | RPull | RPushRes | RPullRes>()
+    const rules = {
+      onPush: toRule("onPush", onPush, context),
+      onPull: toRule("onPull", onPull, context)
+    }
+    if (onPushRes === undefined && onPullRes === undefined) return rules
+    const background = yield* Background.make
+    const pages = yield* pageDecoder
+    return {
+      ...rules,
+      ...(onPushRes === undefined
+        ? {}
+        : {
+            onPushRes: (answer: PushAnswer, session: Session) => {
+              const work = react("onPushRes", onPushRes, Effect.succeed(answer), session)
+              background.offer(Effect.provide(work, context), isTooSlow("onPushRes", session))
+            }
+          }),
+      ...(onPullRes === undefined
+        ? {}
+        : {
+            onPullRes: (page: string, session: Session) => {
+              const work = react("onPullRes", onPullRes, pages.decode(page), session)
+              background.offer(
+                Effect.provide(work, context),
+                isTooSlow("onPullRes", session),
+                pages.weigh(page)
+              )
+            }
+          })
+    }
+  })
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: HookOptions): Layer.Layer<SyncHooks> =>
-  Layer.succeed(SyncHooks, make(options))
+export const layer = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes = RPush>(
+  options: HookOptions<RPush, RPull, RPushRes, RPullRes>
+): Layer.Layer<SyncHooks, never, RPush | RPull | RPushRes | RPullRes> =>
+  Layer.scoped(SyncHooks, make(options))
 
-const toEffect = <Request>(
+const toRule = <Request, R>(
   name: string,
-  hook: ((request: Request, session: Session) => UserResult<void>) | undefined
+  hook: Hook<Request, R> | undefined,
+  context: Context.Context<R>
 ) => {
   if (hook === undefined) return () => Effect.void
   return (request: Request, session: Session): Effect.Effect<void, HookRefusal | HookTimeout> =>
     runUserCode(() => hook(request, session)).pipe(
+      Effect.provide(context),
       Effect.mapError(({ cause }) => new HookRefusal({ message: messageOf(cause) })),
       // One that cannot be interrupted is left to itself.
       Effect.disconnect,
@@ -116,3 +196,51 @@ const toEffect = <Request>(
 
 const messageOf = (cause: unknown): string =>
   Predicate.isError(cause) ? cause.message : String(cause)
+
+/** Tells a hook of something that is done. That it failed is nobody's business but the log's. */
+const react = <A, R>(
+  name: string,
+  hook: Hook<A, R>,
+  message: Effect.Effect<A>,
+  session: Session
+): Effect.Effect<void, never, R> =>
+  message.pipe(
+    Effect.flatMap((value) => runUserCode(() => hook(value, session))),
+    Effect.disconnect,
+    Effect.timeoutFail({
+      duration: DEADLINE,
+      onTimeout: () => new HookTimeout({ message: `${name} did not end within ${DEADLINE}` })
+    }),
+    Effect.catchTags({
+      UserCodeError: ({ cause }) => Effect.logError(`${name} failed`, Cause.fail(cause)),
+      HookTimeout: (error) => Effect.logError(error.message)
+    }),
+    Effect.catchAllDefect((defect) => Effect.logError(`${name} failed`, Cause.die(defect))),
+    annotate(session)
+  )
+
+const isTooSlow = (name: string, session: Session) =>
+  Effect.logWarning(`${name} is told of less than happens: it is too slow`).pipe(annotate(session))
+
+const annotate = ({ connectionId, storeId }: Session) =>
+  Effect.annotateLogs({ storeId, connectionId })
+
+const decodePage = Schema.decodeSync(Schema.parseJson(Message.PullResponse))
+
+/** Pages as values. All readers at the head are sent the same one: it is read once, and held once. */
+const pageDecoder = Effect.sync(() => {
+  let weighed = ""
+  let read: { readonly text: string; readonly page: Message.PullResponse } | undefined
+  return {
+    weigh: (text: string): number => {
+      if (text === weighed) return 0
+      weighed = text
+      return text.length
+    },
+    decode: (text: string): Effect.Effect<Message.PullResponse> =>
+      Effect.sync(() => {
+        if (read?.text !== text) read = { text, page: decodePage(text) }
+        return read.page
+      })
+  }
+})

@@ -24,6 +24,7 @@ import { isTooBig, toText } from "./internal/frame.ts"
 import * as Pulls from "./Pulls.ts"
 import * as Pushes from "./Pushes.ts"
 import { SyncHooks } from "./SyncHooks.ts"
+import type { PushAnswer } from "./SyncHooks.ts"
 import * as Tail from "./Tail.ts"
 
 /**
@@ -78,7 +79,7 @@ export const make: Effect.Effect<SyncServerService, never, EventLog | SyncHooks 
       backendId: log.backendId,
       size: { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
     })
-    const clients = Clients.make(Delivery.make({ log, tail, limits }))
+    const clients = Clients.make(Delivery.make({ log, tail, limits, hooks }))
     const pulls = Pulls.make({ log, tail, hooks, limits, clients })
     const pushes = yield* Pushes.make({ log, tail, hooks, limits })
 
@@ -96,6 +97,11 @@ export const make: Effect.Effect<SyncServerService, never, EventLog | SyncHooks 
       return claim === undefined ? run(decoded.right) : Clients.refuse(client, id, claim)
     }
 
+    /** Tells the app what a pusher was answered, if there was somebody to answer. */
+    const tell = (client: Delivery.Client, answer: PushAnswer) => {
+      if (client.open) hooks.onPushRes?.(answer, client.connection.session)
+    }
+
     const push = (client: Delivery.Client, id: Frame.RequestId, request: Message.PushRequest) =>
       pushes
         .accept(request, client.connection.session, () => client.open)
@@ -104,11 +110,16 @@ export const make: Effect.Effect<SyncServerService, never, EventLog | SyncHooks 
           Effect.tap(() => clients.pumpAll(client)),
           Effect.tapErrorTag("ServerAheadError", () => clients.pumpAll(client)),
           Effect.matchEffect({
-            onSuccess: () => Effect.sync(() => Delivery.sendExit(client, id, Exit.succeed({}))),
+            onSuccess: () =>
+              Effect.sync(() => {
+                Delivery.sendExit(client, id, Exit.succeed({}))
+                tell(client, {})
+              }),
             onFailure: (error) =>
-              error._tag === "Refusal"
+              (error._tag === "Refusal"
                 ? Clients.refuse(client, id, error)
                 : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
+              ).pipe(Effect.tap(() => Effect.sync(() => tell(client, error))))
           }),
           Effect.zipRight(clients.pumpEveryone)
         )

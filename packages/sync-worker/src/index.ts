@@ -7,6 +7,7 @@
 export * as Attachment from "./Attachment.ts"
 export * as CloudflareEnv from "./CloudflareEnv.ts"
 export * as Connection from "./Connection.ts"
+export * as Cors from "./Cors.ts"
 export * as EventLog from "./EventLog.ts"
 export * as EventLogD1 from "./EventLogD1.ts"
 export * as EventLogMemory from "./EventLogMemory.ts"
@@ -16,9 +17,17 @@ export * as StoreTable from "./StoreTable.ts"
 export * as SyncAuth from "./SyncAuth.ts"
 export * as SyncHooks from "./SyncHooks.ts"
 export * as SyncServer from "./SyncServer.ts"
+export * as Telemetry from "./Telemetry.ts"
 
 export { makeDurableObject, makeDurableObjectFromLayer } from "./DurableObject.ts"
-export type { DurableObjectOptions, SyncDurableObject } from "./DurableObject.ts"
-export { AuthUnavailable, Forbidden, Unauthorized } from "./SyncAuth.ts"
-export { handleWebSocket, makeWorker, matchSyncRequest } from "./Worker.ts"
-export type { SyncOptions, SyncRequest } from "./Worker.ts"
+export type { DurableObjectOptions, ObjectOptions, SyncDurableObject } from "./DurableObject.ts"
+export { AuthUnavailable, Forbidden, InvalidPayload, Unauthorized } from "./SyncAuth.ts"
+export { handleWebSocket, makeWorker, makeWorkerFromLayer, matchSyncRequest } from "./Worker.ts"
+export type {
+  AuthLayer,
+  ConnectOptions,
+  HandlerOptions,
+  SyncOptions,
+  SyncRequest,
+  SyncWorker
+} from "./Worker.ts"

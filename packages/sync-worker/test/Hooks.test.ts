@@ -1,9 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import type { Message } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { Session } from "../src/Connection.ts"
+import * as SyncHooks from "../src/SyncHooks.ts"
 import type { HookOptions } from "../src/SyncHooks.ts"
 import * as Frames from "./support/frames.ts"
 import { events } from "./support/frames.ts"
@@ -87,7 +94,7 @@ describe("rules", () => {
     })
   )
 
-  it.effect("[HAND-6] learn who it is from the session, and what from the request", () =>
+  it.effect("[HAND-6][HOOK-1] learn who it is from the session, and what from the request", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
       const note = (request: object, session: Session) => {
@@ -223,3 +230,229 @@ describe("rules that hang", () => {
     })
   )
 })
+
+/** What a logger was told: message, annotations, and what went wrong. */
+const makeLog = () => {
+  const lines: Array<{ message: string; storeId: unknown; connectionId: unknown; cause: string }> =
+    []
+  const layer = Logger.replace(
+    Logger.defaultLogger,
+    Logger.make(({ annotations, cause, message }) => {
+      lines.push({
+        message: String(message),
+        storeId: Option.getOrUndefined(HashMap.get(annotations, "storeId")),
+        connectionId: Option.getOrUndefined(HashMap.get(annotations, "connectionId")),
+        cause: Cause.pretty(cause)
+      })
+    })
+  )
+  return {
+    lines,
+    layer,
+    about: (words: string) => lines.filter((it) => it.message.includes(words))
+  }
+}
+
+/** Lets everything in the background that can go on do so. */
+const settle = Effect.repeatN(Effect.yieldNow(), 50)
+
+describe("response hooks", () => {
+  it.effect("[HOOK-2] are told what a pusher was answered, after it was", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const body = Effect.gen(function* () {
+        const client = yield* connect([], { connectionId: "c", identity: "ann" })
+        client.onSend = (frame) => seen.push(frame._tag)
+        yield* client.say(Frames.push("1", events(1)))
+        yield* settle
+        yield* client.say(Frames.push("2", events(1, 1, { name: "other" })))
+        yield* settle
+        yield* client.say(Frames.push("3", events(2), { backendId: "another" }))
+        yield* settle
+        yield* client.say(Frames.push("4", [...events(2), ...events(4)]))
+        yield* settle
+      })
+      const onPushRes: HookOptions["onPushRes"] = (answer, { connectionId, identity }) => {
+        seen.push({ answer: "_tag" in answer ? answer._tag : answer, connectionId, identity })
+      }
+      yield* Effect.provide(body, layer({ onPushRes }))
+      const of = (answer: unknown) => ({ answer, connectionId: "c", identity: "ann" })
+      expect(seen).toEqual([
+        "Exit",
+        of({}),
+        "Exit",
+        of("ServerAheadError"),
+        "Exit",
+        of("BackendIdMismatchError"),
+        "Exit",
+        of("Refusal")
+      ])
+    })
+  )
+
+  it.effect("[HOOK-2] hear nothing of an answer that nobody was there for", () =>
+    Effect.gen(function* () {
+      const answers: Array<unknown> = []
+      const gate = yield* TestLog.makeGate
+      const body = Effect.gen(function* () {
+        const client = yield* connect()
+        const pushing = yield* Effect.fork(client.say(Frames.push("1", events(1))))
+        yield* gate.reached
+        yield* client.leave()
+        yield* gate.open
+        yield* Fiber.join(pushing)
+        yield* settle
+      })
+      const onPushRes = (answer: unknown) => void answers.push(answer)
+      yield* Effect.provide(body, layer({ onPush: () => gate.pass, onPushRes }))
+      expect(answers).toEqual([])
+    })
+  )
+
+  it.effect("[HOOK-3] are told of each page, after it was sent", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const body = Effect.gen(function* () {
+        const client = yield* connect()
+        client.onSend = (frame) => seen.push(frame._tag)
+        yield* client.say(Frames.pull("1"))
+        yield* settle
+        yield* client.say(Frames.push("2", events(1, 3)))
+        yield* settle
+        expect(client.pages("1")).toHaveLength(2)
+        expect(seen).toEqual(["Chunk", client.pages("1")[0], "Chunk", "Exit", client.pages("1")[1]])
+      })
+      yield* Effect.provide(body, layer({ onPullRes: (page) => void seen.push(page) }))
+    })
+  )
+
+  const failing: ReadonlyArray<readonly [string, Hook]> = refusing.filter(
+    ([name]) => name !== "a function that throws no Error"
+  )
+
+  it.effect.each(failing)("[HOOK-4] %s changes nothing, and is logged once", ([, hook]) =>
+    Effect.gen(function* () {
+      const log = makeLog()
+      const body = Effect.gen(function* () {
+        const client = yield* connect([], { connectionId: "c7" })
+        yield* client.say(Frames.pull("1"))
+        yield* client.say(Frames.push("2", events(1)))
+        yield* settle
+        expect(client.exits("2")).toEqual([Frames.accepted])
+        expect(client.seqNums("1")).toEqual([1])
+        expect(client.closed).toBeUndefined()
+      })
+      yield* Effect.provide(body, Layer.provideMerge(layer({ onPushRes: hook }), log.layer))
+      expect(log.about("onPushRes")).toEqual([
+        {
+          message: "onPushRes failed",
+          storeId: Frames.STORE_ID,
+          connectionId: "c7",
+          cause: expect.stringContaining("not yours")
+        }
+      ])
+    })
+  )
+
+  const hanging: ReadonlyArray<readonly [string, Hook]> = [
+    ["a Promise", () => new Promise<void>(() => {})],
+    ["an Effect that cannot be interrupted", () => Effect.uninterruptible(Effect.never)]
+  ]
+
+  it.effect.each(hanging)("[HOOK-4] %s that never ends delays nothing, and has 10 s", ([, hook]) =>
+    Effect.gen(function* () {
+      const log = makeLog()
+      const body = Effect.gen(function* () {
+        const client = yield* connect()
+        yield* client.say(Frames.pull("1"))
+        yield* client.say(Frames.push("2", events(1)))
+        expect(client.order()).toEqual(["Chunk 1", "Chunk 1", "Exit 2"])
+        yield* settle
+        yield* TestClock.adjust("9999 millis")
+        expect(log.lines).toEqual([])
+        yield* TestClock.adjust("1 millis")
+        yield* settle
+        expect(log.lines.map(({ message }) => message).toSorted()).toEqual([
+          "onPullRes did not end within 10 seconds",
+          "onPullRes did not end within 10 seconds",
+          "onPushRes did not end within 10 seconds"
+        ])
+      })
+      yield* Effect.provide(
+        body,
+        Layer.provideMerge(layer({ onPushRes: hook, onPullRes: hook }), log.layer)
+      )
+    })
+  )
+
+  it.effect("[HOOK-4] eight run at a time, a thousand wait, and the rest is dropped", () =>
+    Effect.gen(function* () {
+      const log = makeLog()
+      const gate = yield* TestLog.makeGate
+      let begun = 0
+      const onPushRes = () => {
+        begun += 1
+        return gate.pass
+      }
+      const body = Effect.gen(function* () {
+        const { onPushRes: tell } = yield* SyncHooks.SyncHooks
+        const session: Session = { connectionId: "c", storeId: "s", headers: {} }
+        for (let n = 0; n < 1_100; n++) tell?.({}, session)
+        yield* settle
+        expect(begun).toBe(8)
+        // The first eight were taken from the queue after it was full.
+        expect(log.lines).toMatchObject([
+          { message: "onPushRes is told of less than happens: it is too slow", storeId: "s" }
+        ])
+        yield* gate.open
+        yield* Effect.repeatN(Effect.yieldNow(), 2_000)
+        expect(begun).toBe(1_000)
+        tell?.({}, session)
+        yield* settle
+        expect(begun).toBe(1_001)
+      })
+      yield* Effect.provide(body, Layer.provideMerge(SyncHooks.layer({ onPushRes }), log.layer))
+    })
+  )
+
+  it.effect("[HOOK-4] end with the server", () =>
+    Effect.gen(function* () {
+      const ended: Array<string> = []
+      const onPushRes = () =>
+        Effect.onInterrupt(Effect.never, () => Effect.sync(() => void ended.push("it")))
+      const body = Effect.gen(function* () {
+        const { onPushRes: tell } = yield* SyncHooks.SyncHooks
+        tell?.({}, { connectionId: "c", storeId: "s", headers: {} })
+        yield* settle
+        expect(ended).toEqual([])
+      })
+      yield* Effect.provide(body, SyncHooks.layer({ onPushRes }))
+      expect(ended).toEqual(["it"])
+    })
+  )
+})
+
+it.effect("[HOOK-5] hooks use the services that they are built with", () =>
+  Effect.gen(function* () {
+    class Users extends Context.Tag("test/Users")<Users, { readonly list: Array<string> }>() {}
+    const note = (what: string) => Effect.map(Users, ({ list }) => void list.push(what))
+    const list: Array<string> = []
+    const hooks = SyncHooks.layer({
+      onPush: () => note("push"),
+      onPull: () => note("pull"),
+      onPushRes: () => note("answer"),
+      onPullRes: () => note("page")
+    })
+    const body = Effect.gen(function* () {
+      const { onPull, onPullRes, onPush, onPushRes } = yield* SyncHooks.SyncHooks
+      const session: Session = { connectionId: "c", storeId: "s", headers: {} }
+      yield* onPull({ storeId: "s", live: true, cursor: Option.none() }, session)
+      yield* onPush({ storeId: "s", batch: [], backendId: Option.none() }, session)
+      onPushRes?.({}, session)
+      onPullRes?.(`{"batch":[],"pageInfo":{"_tag":"NoMore"},"backendId":"b"}`, session)
+      yield* settle
+    })
+    yield* Effect.provide(body, Layer.provide(hooks, Layer.succeed(Users, { list })))
+    expect(list).toEqual(["pull", "push", "answer", "page"])
+  })
+)

@@ -18,3 +18,20 @@ export const describe = (error: ParseResult.ParseError): string => {
   const text = path === "" || message.startsWith(path) ? message : `${path}: ${message}`
   return text.slice(0, MAX_LENGTH)
 }
+
+/** A key that a Schema may well have named. Others are the sender's own words. */
+const PLAIN_KEY = /^[A-Za-z_$][\w$-]{0,63}$/
+
+/**
+ * Where `what` is not as it was expected, and nothing of what stands there: the messages of a
+ * Schema may quote the value, and that may be a secret.
+ */
+export const describePlace = (what: string, error: ParseResult.ParseError): string => {
+  const issues = Either.try(() => ParseResult.ArrayFormatter.formatErrorSync(error))
+  const [issue] = Either.getOrElse(issues, () => [])
+  const path = issue === undefined || issue._tag === "Unexpected" ? [] : issue.path.map(String)
+  const place = path.every((key) => PLAIN_KEY.test(key) || /^\d{1,9}$/.test(key)) ? path : []
+  return place.length === 0
+    ? `${what} does not have the expected shape`
+    : `${what} does not have the expected shape at ${place.join(".")}`.slice(0, MAX_LENGTH)
+}

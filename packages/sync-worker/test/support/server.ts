@@ -23,13 +23,19 @@ export interface ServerOptions {
   readonly persist?: string
   /** The bindings of D1 databases. */
   readonly d1Databases?: ReadonlyArray<string>
-  /** The names of Durable Object bindings. */
-  readonly durableObjects?: ReadonlyArray<string>
+  /** The names of Durable Object bindings, each with its class if that has another name. */
+  readonly durableObjects?: ReadonlyArray<string> | Readonly<Record<string, string>>
+  /** Texts that the worker finds in its `env`. */
+  readonly bindings?: Readonly<Record<string, string>>
 }
 
 /** The worker under test in workerd, over D1, on a loopback port. One for each test file. */
 export const startServer = async (entry = "./worker.ts", options: ServerOptions = {}) => {
-  const { d1Databases = ["DB"], durableObjects = ["WEBSOCKET_SERVER"], persist } = options
+  const { bindings = {}, d1Databases = ["DB"], persist } = options
+  const { durableObjects = ["WEBSOCKET_SERVER"] } = options
+  const classes = Array.isArray(durableObjects)
+    ? durableObjects.map((name) => [name, CLASS_NAME] as const)
+    : Object.entries(durableObjects)
   const lines: Array<string> = []
   const miniflare = new Miniflare({
     modules: true,
@@ -38,8 +44,9 @@ export const startServer = async (entry = "./worker.ts", options: ServerOptions 
     host: "127.0.0.1",
     port: 0,
     d1Databases: [...d1Databases],
+    bindings: { ...bindings },
     durableObjects: Object.fromEntries(
-      durableObjects.map((name) => [name, { className: CLASS_NAME, useSQLite: true }])
+      classes.map(([name, className]) => [name, { className, useSQLite: true }])
     ),
     ...(persist === undefined
       ? {}
@@ -66,8 +73,8 @@ export const startServer = async (entry = "./worker.ts", options: ServerOptions 
     lines,
     stop,
     /** Takes a store's object out of memory. Its sockets stay open. */
-    evict: (storeId: string) =>
-      miniflare.unsafeEvictDurableObject("", CLASS_NAME, { name: storeId, webSockets: "hibernate" })
+    evict: (storeId: string, className = CLASS_NAME) =>
+      miniflare.unsafeEvictDurableObject("", className, { name: storeId, webSockets: "hibernate" })
   }
 }
 

@@ -1,0 +1,95 @@
+/** What the compiler asks of those who use the package: checked by `pnpm check`, run for the name. */
+import { expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type { CloudflareEnv } from "../src/CloudflareEnv.ts"
+import type { makeDurableObject } from "../src/DurableObject.ts"
+import type { StoreId } from "../src/StoreId.ts"
+import * as SyncAuth from "../src/SyncAuth.ts"
+import * as SyncHooks from "../src/SyncHooks.ts"
+import { makeWorker } from "../src/Worker.ts"
+
+class Users extends Context.Tag("test/Users")<Users, { readonly find: Effect.Effect<string> }>() {}
+class Mail extends Context.Tag("test/Mail")<Mail, { readonly send: Effect.Effect<void> }>() {}
+
+const find = Effect.flatMap(Users, (users) => users.find)
+const send = Effect.flatMap(Mail, (mail) => mail.send)
+const users = Layer.succeed(Users, { find: Effect.succeed("ann") })
+const mail = Layer.succeed(Mail, { send: Effect.void })
+
+/** Only ever read by the compiler. */
+const make: typeof makeDurableObject = () => {
+  throw new Error("the class needs workerd")
+}
+
+it("[HOOK-5] a Layer of hooks asks for what each of them needs", () => {
+  const none: Layer.Layer<SyncHooks.SyncHooks> = SyncHooks.layer({ onPush: () => {} })
+  const one: Layer.Layer<SyncHooks.SyncHooks, never, Mail> = SyncHooks.layer({
+    onPullRes: () => send
+  })
+  const both: Layer.Layer<SyncHooks.SyncHooks, never, Users | Mail> = SyncHooks.layer({
+    onPush: () => Effect.asVoid(find),
+    onPull: async () => {},
+    onPushRes: () => send
+  })
+  // @ts-expect-error: what the hooks need is not given.
+  // @effect-diagnostics-next-line missingLayerContext:off
+  const missing: Layer.Layer<SyncHooks.SyncHooks, never, Users> = both
+  expect([none, one, both, missing].every(Layer.isLayer)).toBe(true)
+})
+
+it("[HOOK-5] an object is made only with what its hooks need", () => {
+  const options = { onPush: () => Effect.asVoid(find), onPushRes: () => send }
+  const services = Layer.merge(users, mail)
+  const needsStore: Layer.Layer<Users | Mail, never, StoreId | CloudflareEnv> = services
+  for (const define of [
+    () => make(),
+    () => make({ onPush: () => {} }),
+    () => make({ ...options, services }),
+    () => make({ ...options, services: needsStore }),
+    // @ts-expect-error: no services.
+    () => make(options),
+    // @ts-expect-error: half of them.
+    () => make({ ...options, services: users })
+  ]) {
+    expect(define).toThrow("workerd")
+  }
+})
+
+it("[AUTH-1] a Worker is made only with what its rule needs", () => {
+  const rule: Layer.Layer<SyncAuth.SyncAuth, never, Users> = SyncAuth.layer(() => find)
+  expect(Layer.isLayer(rule)).toBe(true)
+  const asked: Layer.Layer<SyncAuth.SyncAuth> = SyncAuth.layer((payload) => payload)
+  expect(Layer.isLayer(asked)).toBe(true)
+  // @ts-expect-error: what the rule needs is not given.
+  // @effect-diagnostics-next-line missingLayerContext:off
+  const missing: Layer.Layer<SyncAuth.SyncAuth> = rule
+  for (const worker of [
+    makeWorker(),
+    makeWorker({ validatePayload: () => ({ user: "ann" }) }),
+    makeWorker({ validatePayload: async () => ({ user: "ann" }) }),
+    makeWorker({ validatePayload: () => find, services: users }),
+    // @ts-expect-error: no services.
+    makeWorker({ validatePayload: () => find })
+  ]) {
+    expect(worker.fetch).toBeTypeOf("function")
+  }
+  expect(Layer.isLayer(missing)).toBe(true)
+})
+
+it("[AUTH-2] a rule gets what the Schema decodes to", () => {
+  const schema = Schema.Struct({ since: Schema.NumberFromString })
+  const worker = makeWorker({
+    syncPayloadSchema: schema,
+    validatePayload: ({ since }) => ({ since: since.toFixed(1) })
+  })
+  expect(worker.fetch).toBeTypeOf("function")
+  // @ts-expect-error: without a Schema nobody knows what a payload is.
+  makeWorker({ validatePayload: ({ since }) => since })
+  // @ts-expect-error: not even by saying so.
+  makeWorker({ validatePayload: (payload: { readonly since: number }) => payload })
+  // @ts-expect-error: the Schema knows no such field.
+  makeWorker({ syncPayloadSchema: schema, validatePayload: ({ until }) => until })
+})
