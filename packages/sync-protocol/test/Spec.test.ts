@@ -11,13 +11,14 @@ const ID = /[A-Z]+-\d+/g
 
 const rules = [...spec.matchAll(/^- \*\*([A-Z]+-\d+)\*\*/gm)].map((match) => match[1])
 
-/** The folders whose tests cite rules: each package's `test`, its exported contracts, and `tests`. */
+/** The folders whose tests cite rules: each package's `test`, its exported contracts, `tests`, and each example's. */
 const testFolders = (): ReadonlyArray<string> =>
   [
     ...readdirSync(join(root, "packages")).flatMap((name) => [
       join(root, "packages", name, "test"),
       join(root, "packages", name, "src/testing")
     ]),
+    ...readdirSync(join(root, "examples")).map((name) => join(root, "examples", name, "test")),
     join(root, "tests")
   ].filter((folder) => existsSync(folder))
 
