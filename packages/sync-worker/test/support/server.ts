@@ -5,9 +5,14 @@ import { build } from "esbuild"
 import { Miniflare } from "miniflare"
 import { afterAll } from "vitest"
 
-const bundle = async (entry: string): Promise<string> => {
+/** A worker: the path of its file, seen from here, or its text, as a file of this package. */
+export type Entry = string | { readonly code: string }
+
+const bundle = async (entry: Entry): Promise<string> => {
   const result = await build({
-    entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
+    ...(typeof entry === "string"
+      ? { entryPoints: [fileURLToPath(new URL(entry, import.meta.url))] }
+      : { stdin: { contents: entry.code, loader: "ts", resolveDir: import.meta.dirname } }),
     bundle: true,
     format: "esm",
     target: "es2022",
@@ -30,7 +35,7 @@ export interface ServerOptions {
 }
 
 /** The worker under test in workerd, over D1, on a loopback port. One for each test file. */
-export const startServer = async (entry = "./worker.ts", options: ServerOptions = {}) => {
+export const startServer = async (entry: Entry = "./worker.ts", options: ServerOptions = {}) => {
   const { bindings = {}, d1Databases = ["DB"], persist } = options
   const { durableObjects = ["WEBSOCKET_SERVER"] } = options
   const classes = Array.isArray(durableObjects)

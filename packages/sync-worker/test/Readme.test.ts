@@ -1,0 +1,99 @@
+/** The README's snippets are programs: all of them compile, and the whole workers run. */
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { Handshake } from "@tidelog/sync-protocol"
+import * as ts from "typescript"
+import { describe, expect, it } from "vitest"
+import { accepted } from "./support/frames.ts"
+import { startServer } from "./support/server.ts"
+import { events, WireClient } from "./support/WireClient.ts"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+
+const snippets = Array.from(readme.matchAll(/^```ts\n(.*?)^```$/gms), ([, code = ""], index) => ({
+  code,
+  // Beside the tests, so that it finds what they find.
+  path: `${root}test/readme-${index}.ts`,
+  line: readme.slice(0, readme.indexOf(code)).split("\n").length
+}))
+
+/** A worker with its object. */
+const whole = snippets.filter(
+  ({ code }) => code.includes("export class SyncBackendDO") && code.includes("export default")
+)
+
+const optionsOf = (path: string): ts.CompilerOptions => {
+  const { config } = ts.readConfigFile(path, ts.sys.readFile)
+  return ts.parseJsonConfigFileContent(config, ts.sys, root, undefined, path).options
+}
+
+it("[HOOK-5] every snippet compiles as strictly as the package does", () => {
+  expect(snippets.length).toBeGreaterThan(4)
+  const options = {
+    ...optionsOf(`${root}tsconfig.test-worker.json`),
+    noEmit: true,
+    incremental: false,
+    noUnusedLocals: false
+  }
+  delete options.tsBuildInfoFile
+  const host = ts.createCompilerHost(options)
+  const { fileExists, getSourceFile, readFile } = host
+  const find = (path: string) => snippets.find((snippet) => snippet.path === path)?.code
+  host.fileExists = (path) => find(path) !== undefined || fileExists(path)
+  host.readFile = (path) => find(path) ?? readFile(path)
+  host.getSourceFile = (path, languageVersion, ...rest) => {
+    const code = find(path)
+    return code === undefined
+      ? getSourceFile(path, languageVersion, ...rest)
+      : ts.createSourceFile(path, code, languageVersion)
+  }
+  const program = ts.createProgram(
+    snippets.map(({ path }) => path),
+    options,
+    host
+  )
+  const problems = snippets.flatMap(({ line, path }) => {
+    const file = program.getSourceFile(path)
+    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
+      ({ messageText, start = 0 }) => {
+        const place = file?.getLineAndCharacterOfPosition(start).line ?? 0
+        return `README.md:${line + place}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`
+      }
+    )
+  })
+  expect(problems).toEqual([])
+}, 60_000)
+
+describe("each way to use it", () => {
+  it("is one of three", () => {
+    expect(whole).toHaveLength(3)
+  })
+
+  it.each(whole)(
+    "[PUSH-2][PULL-1] serves a push and a pull: line $line",
+    async ({ code }) => {
+      const { stop, url } = await startServer(
+        { code },
+        { d1Databases: ["DB", "EVENTS"], bindings: { SYNC_TOKEN: "readme" } }
+      )
+      const client = await WireClient.open(
+        Handshake.connectionUrl(url, {
+          storeId: "readme",
+          payload: { authToken: "readme" },
+          transport: "ws",
+          protocol: 1
+        })
+      )
+      client.send(client.pullFrame("1"))
+      await client.chunk("1")
+      client.send(client.pushFrame("2", events(1, 2)))
+      expect(await client.exit("2")).toEqual(accepted)
+      expect(client.seqNums("1")).toEqual([1, 2])
+      client.close()
+      await stop()
+    },
+    30_000
+  )
+})
