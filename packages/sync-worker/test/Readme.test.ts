@@ -25,7 +25,7 @@ const whole = snippets.filter(
 )
 
 const optionsOf = (path: string): ts.CompilerOptions => {
-  const { config } = ts.readConfigFile(path, ts.sys.readFile)
+  const { config } = ts.readConfigFile(path, (file) => ts.sys.readFile(file))
   return ts.parseJsonConfigFileContent(config, ts.sys, root, undefined, path).options
 }
 
@@ -39,20 +39,22 @@ it("[HOOK-5] every snippet compiles as strictly as the package does", () => {
   }
   delete options.tsBuildInfoFile
   const host = ts.createCompilerHost(options)
-  const { fileExists, getSourceFile, readFile } = host
   const find = (path: string) => snippets.find((snippet) => snippet.path === path)?.code
-  host.fileExists = (path) => find(path) !== undefined || fileExists(path)
-  host.readFile = (path) => find(path) ?? readFile(path)
-  host.getSourceFile = (path, languageVersion, ...rest) => {
-    const code = find(path)
-    return code === undefined
-      ? getSourceFile(path, languageVersion, ...rest)
-      : ts.createSourceFile(path, code, languageVersion)
+  const withSnippets: ts.CompilerHost = {
+    ...host,
+    fileExists: (path) => find(path) !== undefined || host.fileExists(path),
+    readFile: (path) => find(path) ?? host.readFile(path),
+    getSourceFile: (path, ...rest) => {
+      const code = find(path)
+      return code === undefined
+        ? host.getSourceFile(path, ...rest)
+        : ts.createSourceFile(path, code, rest[0])
+    }
   }
   const program = ts.createProgram(
     snippets.map(({ path }) => path),
     options,
-    host
+    withSnippets
   )
   const problems = snippets.flatMap(({ line, path }) => {
     const file = program.getSourceFile(path)

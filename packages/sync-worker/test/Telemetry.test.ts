@@ -107,7 +107,14 @@ describe("spans", () => {
           expect(all).toContain(words)
         }
         // The words of an error, an event, what a client called itself.
-        for (const words of ["secret_", "todoCreated", "t1", "nonsense", "client-a"]) {
+        for (const words of [
+          "secret_",
+          "the storage failed",
+          "todoCreated",
+          "t1",
+          "nonsense",
+          "client-a"
+        ]) {
           expect(all).not.toContain(words)
         }
         expect(waiting()).toBe(0)
