@@ -5,7 +5,7 @@ import { build } from "esbuild"
 import { Miniflare } from "miniflare"
 import { afterAll } from "vitest"
 
-const bundle = async (entry: string): Promise<string> => {
+export const bundle = async (entry: string): Promise<string> => {
   const result = await build({
     entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
     bundle: true,
