@@ -11,8 +11,12 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { EventLog, StorageError } from "./EventLog.ts"
 import * as EventLogD1 from "./EventLogD1.ts"
+import * as EventLogDurableObject from "./EventLogDurableObject.ts"
+import * as SqlEngineD1 from "./SqlEngineD1.ts"
 import type { Database } from "./SqlEngineD1.ts"
+import type { Storage } from "./SqlEngineDurableObject.ts"
 import type { StoreId } from "./StoreId.ts"
+import * as StoreRegistry from "./StoreRegistry.ts"
 
 /**
  * The Worker's configuration does not have a binding, or has another kind of thing under its name.
@@ -62,6 +66,29 @@ export const durableObjects = (
 }
 
 /**
+ * The storage of the Durable Object that this program runs in.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class ObjectStorage extends Context.Tag("@tidelog/sync-worker/CloudflareEnv/ObjectStorage")<
+  ObjectStorage,
+  Storage
+>() {}
+
+/**
+ * The D1 database that is bound to a name.
+ *
+ * @since 0.1.0
+ * @category bindings
+ */
+export const database = (binding: string): Effect.Effect<Database, MissingBinding, CloudflareEnv> =>
+  Effect.flatMap(CloudflareEnv, (env) => {
+    const value: unknown = Reflect.get(env, binding)
+    return isDatabase(value) ? Effect.succeed(value) : new MissingBinding({ binding, kind: "D1" })
+  })
+
+/**
  * The event log in the D1 database that is bound to a name.
  *
  * @since 0.1.0
@@ -70,11 +97,31 @@ export const durableObjects = (
 export const layerEventLogD1 = (
   binding: string
 ): Layer.Layer<EventLog, StorageError | MissingBinding, StoreId | CloudflareEnv> =>
+  Layer.unwrapEffect(Effect.map(database(binding), EventLogD1.layer))
+
+/**
+ * The event log in the object's own SQLite.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerEventLogDurableObject: Layer.Layer<
+  EventLog,
+  StorageError,
+  StoreId | ObjectStorage
+> = Layer.unwrapEffect(Effect.map(ObjectStorage, EventLogDurableObject.layer))
+
+/**
+ * The stores in the D1 database that is bound to a name.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStoreRegistryD1 = (
+  binding: string
+): Layer.Layer<StoreRegistry.StoreRegistry, MissingBinding, CloudflareEnv> =>
   Layer.unwrapEffect(
-    Effect.flatMap(CloudflareEnv, (env) => {
-      const value: unknown = Reflect.get(env, binding)
-      return isDatabase(value)
-        ? Effect.succeed(EventLogD1.layer(value))
-        : new MissingBinding({ binding, kind: "D1" })
-    })
+    Effect.map(database(binding), (bound) =>
+      StoreRegistry.layer.pipe(Layer.provide(SqlEngineD1.layer(bound)))
+    )
   )

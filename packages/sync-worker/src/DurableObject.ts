@@ -9,7 +9,9 @@ import { DurableObject } from "cloudflare:workers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { CloudflareEnv, layerEventLogD1 } from "./CloudflareEnv.ts"
+import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObject } from "./CloudflareEnv.ts"
+import type { MissingBinding, ObjectStorage } from "./CloudflareEnv.ts"
+import type { EventLog, StorageError } from "./EventLog.ts"
 import { provideServices } from "./internal/services.ts"
 import type { ServicesOption } from "./internal/services.ts"
 import type { StoreId } from "./StoreId.ts"
@@ -45,8 +47,13 @@ export interface DurableObjectOptions<
   RPullRes = RPush
 >
   extends SyncHooks.HookOptions<RPush, RPull, RPushRes, RPullRes>, ObjectOptions {
-  /** Where the events are kept: a D1 database, by the name of its binding (`DB` if not told). */
-  readonly storage?: { readonly _tag: "d1"; readonly binding?: string }
+  /**
+   * Where the events are kept: a D1 database, by the name of its binding (`DB` if not told), or the
+   * object's own SQLite, which nothing but the object can read.
+   */
+  readonly storage?:
+    | { readonly _tag: "d1"; readonly binding?: string }
+    | { readonly _tag: "do-sqlite" }
   /** What differs from `Limits.defaults`. */
   readonly limits?: Partial<Limits.LimitsService>
   /** Where spans are sent, if they are to be made. A function is given the bindings, with secrets. */
@@ -104,9 +111,17 @@ export const makeDurableObject = <
     options
   )
 
+/** Where the events are kept. */
+const logOf = (
+  storage: DurableObjectOptions["storage"] = { _tag: "d1" }
+): Layer.Layer<EventLog, StorageError | MissingBinding, StoreId | CloudflareEnv | ObjectStorage> =>
+  storage._tag === "do-sqlite"
+    ? layerEventLogDurableObject
+    : layerEventLogD1(storage.binding ?? "DB")
+
 /** The server over its log, both traced if that is asked for. */
 const serverOf = ({ otel, storage }: Pick<DurableObjectOptions, "otel" | "storage"> = {}) => {
-  const log = layerEventLogD1(storage?.binding ?? "DB")
+  const log = logOf(storage)
   const plain = Layer.provide(SyncServer.layer, log)
   if (otel === undefined) return plain
   return Layer.unwrapEffect(

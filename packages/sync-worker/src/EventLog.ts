@@ -64,6 +64,17 @@ export interface PageSize {
 }
 
 /**
+ * `bytes`: the length in UTF-8 of all stored text (names, arguments, ids and times).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LogStats {
+  readonly events: number
+  readonly bytes: number
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -74,14 +85,18 @@ export interface EventLogService {
   /** The head when the log was opened, so that a server need not ask at once. */
   readonly initialHead: LogEvent.SeqNum
 
+  /** When the head event was stored, as of the opening; `undefined` if there was none. */
+  readonly initialCreatedAt: string | undefined
+
   /** The `seqNum` of the last event, 0 if there is none, read from the storage. */
   readonly head: Effect.Effect<LogEvent.SeqNum, StorageError>
 
   /**
    * Stores a batch at the end of the log, whole or not at all, if its first parent is the head.
    *
-   * `batch`: a chain. Fails with `HeadMismatch` if the log has another head, whoever moved it;
-   * with `StorageError` if the storage failed, and then the batch may or may not be stored.
+   * `batch`: a chain. Fails with `HeadMismatch` if the log has another head, whoever moved it, or
+   * if it is no longer the incarnation that was opened; with `StorageError` if the storage failed,
+   * and then the batch may or may not be stored, or if the log was removed.
    */
   readonly append: (
     batch: NonEmptyReadonlyArray<FrameText.EventParts>
@@ -95,10 +110,39 @@ export interface EventLogService {
     after: LogEvent.SeqNum,
     size: PageSize
   ) => Effect.Effect<ReadonlyArray<LogEntry>, StorageError>
+
+  /**
+   * When the event at exactly this position was stored: ISO 8601, `undefined` if there is no such
+   * event. It tells whether a cursor still stands on the event that it was made from: in a database
+   * that was restored, another may be at its position.
+   */
+  readonly createdAt: (seqNum: LogEvent.SeqNum) => Effect.Effect<string | undefined, StorageError>
+
+  /** How much the log holds. It looks at every event, so it is nothing for a hot path. */
+  readonly stats: Effect.Effect<LogStats, StorageError>
+
+  /**
+   * Deletes all events and gives the log a new `backendId`, which it returns: both or neither.
+   *
+   * After this, as after `renew` and `remove`, every instance that was opened before is stale, this
+   * one included: it appends nothing any more, and what it reads may be of the new incarnation.
+   * Open the log again.
+   */
+  readonly reset: Effect.Effect<SyncError.BackendId, StorageError>
+
+  /** Gives the log a new `backendId`, which it returns, and keeps the events. See `reset`. */
+  readonly renew: Effect.Effect<SyncError.BackendId, StorageError>
+
+  /**
+   * Deletes everything that there is of the log. Opened again, it is a new one. Nothing happens if it
+   * is gone already. See `reset`.
+   */
+  readonly remove: Effect.Effect<void, StorageError>
 }
 
 /**
- * The log of the store that `StoreId` names. Its layers: `EventLogD1.layer`, `EventLogMemory.layer`.
+ * The log of the store that `StoreId` names. Its layers: `EventLogD1.layer`,
+ * `EventLogDurableObject.layer`, `EventLogMemory.layer`.
  *
  * @since 0.1.0
  * @category tags

@@ -14,16 +14,27 @@ import { EventLog, HeadMismatch, StorageError } from "./EventLog.ts"
 import type { EventLogService } from "./EventLog.ts"
 import * as EventLogStatements from "./EventLogStatements.ts"
 import { toEntry } from "./internal/entry.ts"
+import { decodeRows } from "./internal/rows.ts"
 import { SqlEngine } from "./SqlEngine.ts"
-import type { SqlResult } from "./SqlEngine.ts"
+import type { Statement } from "./SqlEngine.ts"
 import { StoreId } from "./StoreId.ts"
 import { tableName } from "./StoreTable.ts"
 
 const HeadRow = Schema.Tuple(Schema.Struct({ head: Schema.Int }))
 
-const RegistryRow = Schema.Tuple(
-  Schema.Struct({ backendId: SyncError.BackendId, head: Schema.Int })
+const OpenedRow = Schema.Tuple(
+  Schema.Struct({
+    backendId: SyncError.BackendId,
+    head: Schema.Int,
+    createdAt: Schema.NullOr(Schema.String)
+  })
 )
+
+const BackendIdRow = Schema.Tuple(Schema.Struct({ backendId: SyncError.BackendId }))
+
+const CreatedAtRows = Schema.Array(Schema.Struct({ createdAt: Schema.String }))
+
+const StatsRow = Schema.Tuple(Schema.Struct({ events: Schema.Int, bytes: Schema.Int }))
 
 const EventRows = Schema.Array(
   Schema.Struct({
@@ -54,23 +65,31 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
       "open the log",
       EventLogStatements.open({ storeId, table, createdAt: now })
     )
-    const [{ backendId, head: initialHead }] = yield* decodeRows(
+    const [{ backendId, createdAt, head }] = yield* decodeRows(
       "open the log",
-      RegistryRow,
+      OpenedRow,
       opened.at(-1)
     )
 
+    const log = { storeId, table, backendId }
     const readHead = EventLogStatements.head(table)
+
+    const newBackendId = (operation: string, statements: ReadonlyArray<Statement>) =>
+      sql.batch(operation, statements).pipe(
+        Effect.flatMap((results) => decodeRows(operation, BackendIdRow, results.at(-1))),
+        Effect.map(([row]) => row.backendId)
+      )
 
     return {
       backendId,
-      initialHead,
+      initialHead: head,
+      initialCreatedAt: createdAt ?? undefined,
       head: sql.batch("read the head", [readHead]).pipe(
         Effect.flatMap(([result]) => decodeRows("read the head", HeadRow, result)),
         Effect.map(([{ head }]) => head)
       ),
       append: Effect.fn("EventLog.append")(function* (batch) {
-        const statements = EventLogStatements.append(table, batch)
+        const statements = EventLogStatements.append(log, batch)
         const results = yield* sql.batch("append to the log", statements)
         const changes = results.reduce((sum, result) => sum + result.changes, 0)
         if (changes === batch.length) return
@@ -86,24 +105,34 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         ])
         const rows = yield* decodeRows("read the log", EventRows, result)
         return rows.map((row) => toEntry({ ...row, args: row.args ?? undefined }))
-      })
+      }),
+      createdAt: Effect.fn("EventLog.createdAt")(function* (seqNum) {
+        const [result] = yield* sql.batch("read an event's time", [
+          EventLogStatements.createdAt(table, seqNum)
+        ])
+        const [row] = yield* decodeRows("read an event's time", CreatedAtRows, result)
+        return row?.createdAt
+      }),
+      stats: sql.batch("measure the log", [EventLogStatements.stats(table)]).pipe(
+        Effect.flatMap(([result]) => decodeRows("measure the log", StatsRow, result)),
+        Effect.map(([stats]) => stats),
+        Effect.withSpan("EventLog.stats")
+      ),
+      reset: newBackendId("reset the log", EventLogStatements.reset(log)).pipe(
+        Effect.withSpan("EventLog.reset")
+      ),
+      renew: newBackendId("renew the log", [EventLogStatements.renew(log)]).pipe(
+        Effect.withSpan("EventLog.renew")
+      ),
+      remove: sql
+        .batch("remove the log", EventLogStatements.remove(log))
+        .pipe(Effect.asVoid, Effect.withSpan("EventLog.remove"))
     }
   }
 )
 
 const isoDate = (millis: number): FrameText.EventParts["createdAt"] =>
   DateTime.formatIso(DateTime.unsafeMake(millis))
-
-/** Rows come from a database that others can write to, so they are decoded as any input. */
-const decodeRows = <A, I>(
-  operation: string,
-  schema: Schema.Schema<A, I>,
-  result: SqlResult | undefined
-): Effect.Effect<A, StorageError> =>
-  Effect.mapError(
-    Schema.decodeUnknown(schema)(result?.rows),
-    (cause) => new StorageError({ operation, cause })
-  )
 
 /**
  * @since 0.1.0

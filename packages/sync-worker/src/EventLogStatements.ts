@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { FrameText, Handshake, LogEvent } from "@tidelog/sync-protocol"
+import type { FrameText, Handshake, LogEvent, SyncError } from "@tidelog/sync-protocol"
 import { Chunking } from "@tidelog/sync-protocol"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { PageSize } from "./EventLog.ts"
@@ -22,12 +22,15 @@ export const REGISTRY_TABLE = "tidelog_stores"
  */
 const MAX_PARAM_BYTES = 1_000_000
 
+/** 128 random bits. */
+const NEW_BACKEND_ID = "lower(hex(randomblob(16)))"
+
 /** Columns in the order in which a batch's JSON rows give them. */
 const COLUMNS = "seqNum, parentSeqNum, name, args, createdAt, clientId, sessionId"
 
 /**
- * Opens a store's log, and makes it if it is new. The last result is one row: its `backendId`
- * and its `head`.
+ * Opens a store's log, and makes it if it is new. The last result is one row: its `backendId`,
+ * its `head`, and the `createdAt` of the event there (NULL if there is none).
  *
  * @since 0.1.0
  * @category statements
@@ -60,12 +63,13 @@ export const open = (store: {
   },
   {
     sql: `INSERT INTO ${REGISTRY_TABLE} (storeId, tableName, backendId, createdAt)
-      VALUES (?1, ?2, lower(hex(randomblob(16))), ?3) ON CONFLICT (storeId) DO NOTHING`,
+      VALUES (?1, ?2, ${NEW_BACKEND_ID}, ?3) ON CONFLICT (storeId) DO NOTHING`,
     params: [store.storeId, store.table, store.createdAt]
   },
   {
-    sql: `SELECT backendId, ${headOf(store.table)} AS head FROM ${REGISTRY_TABLE}
-      WHERE storeId = ?1`,
+    sql: `SELECT backendId, ${headOf(store.table)} AS head,
+        (SELECT createdAt FROM ${store.table} ORDER BY seqNum DESC LIMIT 1) AS createdAt
+      FROM ${REGISTRY_TABLE} WHERE storeId = ?1`,
     params: [store.storeId]
   }
 ]
@@ -84,7 +88,20 @@ export const head = (table: string): Statement => ({
 const headOf = (table: string): string => `(SELECT coalesce(max(seqNum), 0) FROM ${table})`
 
 /**
- * Appends a batch if its first parent is the head, else writes nothing.
+ * Which log, and which incarnation of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Incarnation {
+  readonly storeId: Handshake.StoreId
+  readonly table: string
+  readonly backendId: SyncError.BackendId
+}
+
+/**
+ * Appends a batch if its first parent is the head and the log has still this `backendId`, else
+ * writes nothing.
  *
  * One statement, with the batch as one JSON parameter, as long as that is near 1 MB; else several,
  * run as one transaction, each of which writes only if the one before it has: a later part may
@@ -94,7 +111,7 @@ const headOf = (table: string): string => `(SELECT coalesce(max(seqNum), 0) FROM
  * @category statements
  */
 export const append = (
-  table: string,
+  { backendId, storeId, table }: Incarnation,
   batch: NonEmptyReadonlyArray<FrameText.EventParts>
 ): ReadonlyArray<Statement> =>
   Chunking.chunkByBytes(batch, {
@@ -107,41 +124,41 @@ export const append = (
     const previous = parts[index - 1]
     const condition: Condition =
       previous === undefined
-        ? { left: headOf(table), right: batch[0].parentSeqNum }
-        : { left: "changes()", right: previous.length }
+        ? {
+            sql: `${headOf(table)} = ?1
+              AND (SELECT backendId FROM ${REGISTRY_TABLE} WHERE storeId = ?2) = ?3`,
+            params: [batch[0].parentSeqNum, storeId, backendId]
+          }
+        : { sql: "changes() = ?1", params: [previous.length] }
     const [first] = part
     return part.length === 1 && first !== undefined
       ? appendOne(table, first, condition)
       : appendMany(table, part, condition)
   })
 
-/** What has to be equal for a part to be written: an expression, and a parameter. */
-interface Condition {
-  readonly left: string
-  readonly right: number
-}
+/** What has to hold for a part to be written. Its parameters come before those of the part. */
+type Condition = Statement
 
 const appendMany = (
   table: string,
   events: ReadonlyArray<FrameText.EventParts>,
-  { left, right }: Condition
+  condition: Condition
 ): Statement => ({
   sql: `INSERT INTO ${table} (${COLUMNS})
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-    FROM json_each(?1) WHERE ${left} = ?2`,
-  params: [JSON.stringify(events.map(toRow)), right]
+    FROM json_each(?${condition.params.length + 1}) WHERE ${condition.sql}`,
+  params: [...condition.params, JSON.stringify(events.map(toRow))]
 })
 
 /** The arguments as a parameter of their own, unescaped: up to the size of a row. */
-const appendOne = (
-  table: string,
-  event: FrameText.EventParts,
-  { left, right }: Condition
-): Statement => ({
-  sql: `INSERT INTO ${table} (${COLUMNS})
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ${left} = ?8`,
-  params: [...toRow(event), right]
-})
+const appendOne = (table: string, event: FrameText.EventParts, condition: Condition): Statement => {
+  const row = toRow(event)
+  const places = row.map((_, index) => `?${condition.params.length + 1 + index}`).join(", ")
+  return {
+    sql: `INSERT INTO ${table} (${COLUMNS}) SELECT ${places} WHERE ${condition.sql}`,
+    params: [...condition.params, ...row]
+  }
+}
 
 const toRow = (event: FrameText.EventParts): ReadonlyArray<string | number | null> => [
   event.seqNum,
@@ -174,3 +191,93 @@ export const read = (table: string, after: LogEvent.SeqNum, size: PageSize): Sta
     ORDER BY seqNum`,
   params: [after, size.maxEvents, size.maxBytes]
 })
+
+/**
+ * The `createdAt` of the event at a position, if there is one.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const createdAt = (table: string, seqNum: LogEvent.SeqNum): Statement => ({
+  sql: `SELECT createdAt FROM ${table} WHERE seqNum = ?1`,
+  params: [seqNum]
+})
+
+/**
+ * The number of events and the bytes of their text, which `octet_length` tells without reading it.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const stats = (table: string): Statement => ({
+  sql: `SELECT count(*) AS events, coalesce(sum(octet_length(name) + coalesce(octet_length(args), 0)
+      + octet_length(createdAt) + octet_length(clientId) + octet_length(sessionId)), 0) AS bytes
+    FROM ${table}`,
+  params: []
+})
+
+/**
+ * Gives a log a new `backendId`: the row of the last result, none if the log is not registered.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const renew = ({ storeId }: Pick<Incarnation, "storeId">): Statement => ({
+  sql: `UPDATE ${REGISTRY_TABLE} SET backendId = ${NEW_BACKEND_ID}
+    WHERE storeId = ?1 RETURNING backendId`,
+  params: [storeId]
+})
+
+/**
+ * Deletes the events, then as `renew`.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const reset = (store: Omit<Incarnation, "backendId">): ReadonlyArray<Statement> => [
+  { sql: `DELETE FROM ${store.table}`, params: [] },
+  renew(store)
+]
+
+/**
+ * Deletes a store.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const remove = (store: Omit<Incarnation, "backendId">): ReadonlyArray<Statement> => [
+  { sql: `DROP TABLE IF EXISTS ${store.table}`, params: [] },
+  { sql: `DELETE FROM ${REGISTRY_TABLE} WHERE storeId = ?1`, params: [store.storeId] }
+]
+
+/**
+ * The stores after one, in the order of their ids, up to a number.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const list = (after: string, limit: number): Statement => ({
+  sql: `SELECT storeId, backendId, createdAt FROM ${REGISTRY_TABLE}
+    WHERE storeId > ?1 ORDER BY storeId LIMIT ?2`,
+  params: [after, limit]
+})
+
+/**
+ * One row if there is a registry. Asks for its columns, because a look through `sqlite_schema` would
+ * pass by every store's table.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const registryExists: Statement = {
+  sql: `SELECT 1 FROM pragma_table_info('${REGISTRY_TABLE}') LIMIT 1`,
+  params: []
+}
+
+/**
+ * Asks for nothing.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const ping: Statement = { sql: "SELECT 1", params: [] }

@@ -55,10 +55,9 @@ const run = (
 ): Promise<ReadonlyArray<D1Result>> => {
   const prepared = statements.map(({ params, sql }) => database.prepare(sql).bind(...params))
   const [only] = prepared
+  if (only === undefined) return Promise.resolve([])
   // One statement is a transaction by itself, and cheaper alone.
-  return prepared.length === 1 && only !== undefined
-    ? only.all().then((result) => [result])
-    : database.batch(prepared)
+  return prepared.length === 1 ? only.all().then((result) => [result]) : database.batch(prepared)
 }
 
 /**

@@ -19,7 +19,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Attachment from "./Attachment.ts"
-import { CloudflareEnv } from "./CloudflareEnv.ts"
+import { CloudflareEnv, ObjectStorage } from "./CloudflareEnv.ts"
 import type { Connection, Session } from "./Connection.ts"
 import * as Grant from "./Grant.ts"
 import * as Sockets from "./internal/sockets.ts"
@@ -28,7 +28,8 @@ import { SyncServer } from "./SyncServer.ts"
 import type { SyncServerService } from "./SyncServer.ts"
 
 /**
- * The layer of a store's server: everything it is made of, but for the store and the bindings.
+ * The layer of a store's server: everything it is made of, but for the store, the bindings and
+ * the object's storage.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +37,7 @@ import type { SyncServerService } from "./SyncServer.ts"
 export type ServerLayer<E = never> = Layer.Layer<
   SyncServer | Limits.Limits,
   E,
-  StoreId | CloudflareEnv
+  StoreId | CloudflareEnv | ObjectStorage
 >
 
 /**
@@ -47,7 +48,7 @@ export type ServerLayer<E = never> = Layer.Layer<
  */
 export type ObjectState = Pick<
   DurableObjectState,
-  "acceptWebSocket" | "getWebSockets" | "setWebSocketAutoResponse"
+  "acceptWebSocket" | "getWebSockets" | "setWebSocketAutoResponse" | "storage"
 >
 
 /**
@@ -133,7 +134,14 @@ export const make = <E>(options: {
 
   const start = (storeId: Handshake.StoreId): Effect.Effect<Activation, StartFailed> => {
     const managed = ManagedRuntime.make(
-      Layer.provide(layer, Layer.merge(StoreId.layer(storeId), Layer.succeed(CloudflareEnv, env)))
+      Layer.provide(
+        layer,
+        Layer.mergeAll(
+          StoreId.layer(storeId),
+          Layer.succeed(CloudflareEnv, env),
+          Layer.succeed(ObjectStorage, state.storage)
+        )
+      )
     )
     return managed.runtimeEffect.pipe(
       Effect.map((runtime) => ({

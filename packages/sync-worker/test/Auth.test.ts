@@ -35,10 +35,11 @@ const startCollector = async () => {
 
 const collector = await startCollector()
 
-const { evict, lines, url } = await startServer("./authWorker.ts", {
+const { evict, lines, miniflare, url } = await startServer("./authWorker.ts", {
   durableObjects: {
     WEBSOCKET_SERVER: "SyncBackendDO",
     HTTP_ONLY: "HttpOnlyDO",
+    SQLITE: "SqliteDO",
     TRACED: "TracedDO"
   },
   bindings: { COLLECTOR: `${collector.url}/otlp/` }
@@ -296,6 +297,30 @@ describe("an object", () => {
       code: 4400,
       reason: "this backend does not take the transport ws"
     })
+  })
+
+  it("[LOG-2] keeps its events in its own SQLite, where it is told to", async () => {
+    const before = await connect("sqlite", "own storage")
+    before.send(before.pullFrame("1"))
+    await before.chunk("1")
+    before.send(before.pushFrame("2", events(1, 2)))
+    expect(await before.exit("2")).toEqual(accepted)
+    await evict("own storage", "SqliteDO")
+    const after = await connect("sqlite", "own storage")
+    after.send(after.pullFrame("1"))
+    await after.chunk("1")
+    expect(after.seqNums("1")).toEqual([1, 2])
+    expect(after.backendId()).toBe(before.backendId())
+    // And nothing of them in D1, where the other objects keep theirs.
+    const database = await miniflare.getD1Database("DB")
+    const other = await connect("open", "other storage")
+    other.send(other.pullFrame("1"))
+    await other.chunk("1")
+    const { results } = await database
+      .prepare("SELECT storeId FROM tidelog_stores WHERE storeId LIKE '% storage'")
+      .all()
+    expect(results).toEqual([{ storeId: "other storage" }])
+    for (const client of [before, after, other]) client.close()
   })
 
   it("[HOOK-1] hands its hooks what a function picks of the request", async () => {

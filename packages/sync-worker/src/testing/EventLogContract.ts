@@ -16,7 +16,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { EventLog } from "../EventLog.ts"
-import type { LogEntry } from "../EventLog.ts"
+import type { EventLogService, LogEntry } from "../EventLog.ts"
 import { StoreId } from "../StoreId.ts"
 
 /**
@@ -350,21 +350,246 @@ export const describeEventLog = <E>(
       })
     )
 
+    test(
+      "[LOG-1] of a batch that has one position twice, nothing is stored",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append(events(1, 1))
+        const twice: NonEmptyReadonlyArray<FrameText.EventParts> = [event(2), event(3), event(3)]
+        expect(Either.getLeft(yield* Effect.either(log.append(twice)))).toMatchObject({
+          value: { _tag: "StorageError" }
+        })
+        expect(seqNums(yield* log.read(0, ALL))).toEqual([1])
+        yield* log.append(events(2, 3))
+        expect(yield* log.head).toBe(3)
+      })
+    )
+
+    test(
+      "[LOG-1] the same batch again stores nothing",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append(events(1, 3))
+        const again = yield* Effect.either(log.append(events(1, 3)))
+        expect(Either.getLeft(again)).toMatchObject({ value: { _tag: "HeadMismatch" } })
+        expect(yield* log.stats).toMatchObject({ events: 3 })
+      })
+    )
+
+    test(
+      "[LOG-5] keeps an event of 1.5 MB between two others of a batch",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const args = JSON.stringify("\u65e5".repeat(499_000))
+        yield* log.append([event(1), event(2, { args }), event(3)])
+        const entries = yield* log.read(0, ALL)
+        expect(seqNums(entries)).toEqual([1, 2, 3])
+        expect(entries[1]?.json).toContain(args)
+        expect(entries[1]?.bytes).toBe(new TextEncoder().encode(entries[1]?.json).length)
+      }),
+      30_000
+    )
+
+    test(
+      "[LOG-8] tells when the event at a position was stored",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        expect(log.initialCreatedAt).toBeUndefined()
+        expect(yield* log.createdAt(0)).toBeUndefined()
+        const later = "2026-01-02T03:04:05.679Z"
+        yield* log.append([event(1), event(5, { parentSeqNum: 1, createdAt: later })])
+        expect(yield* log.createdAt(1)).toBe(CREATED_AT)
+        expect(yield* log.createdAt(5)).toBe(later)
+        for (const nowhere of [0, 2, 6, Number.MAX_SAFE_INTEGER]) {
+          expect(yield* log.createdAt(nowhere)).toBeUndefined()
+        }
+      })
+    )
+
+    test(
+      "[LOG-9] counts its events and their bytes",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        expect(yield* log.stats).toEqual({ events: 0, bytes: 0 })
+        const batch: NonEmptyReadonlyArray<FrameText.EventParts> = [
+          event(1, { args: undefined }),
+          event(2, { name: "日本語", args: `"🌊"` }),
+          event(3, { args: JSON.stringify("x".repeat(100_000)) })
+        ]
+        yield* log.append(batch)
+        const text = batch
+          .map(({ args = "", clientId, createdAt, name, sessionId }) =>
+            [args, clientId, createdAt, name, sessionId].join("")
+          )
+          .join("")
+        expect(yield* log.stats).toEqual({
+          events: 3,
+          bytes: new TextEncoder().encode(text).length
+        })
+      })
+    )
+
+    test(
+      "[LOG-6] after a reset, nothing can be appended by what was opened before",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append(events(1, 3))
+        yield* log.reset
+        for (const batch of [events(1, 2), events(4, 4)]) {
+          const result = yield* Effect.either(log.append(batch))
+          expect(Either.getLeft(result)).toMatchObject({ value: { _tag: "HeadMismatch" } })
+        }
+        expect(yield* log.stats).toEqual({ events: 0, bytes: 0 })
+      })
+    )
+
+    test(
+      "[LOG-6] after a removal, nothing can be appended by what was opened before",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        yield* log.append(events(1, 3))
+        yield* log.remove
+        yield* log.remove
+        for (const batch of [events(1, 2), events(4, 4)]) {
+          const result = yield* Effect.either(log.append(batch))
+          expect(Either.getLeft(result)).toMatchObject({ value: { _tag: "StorageError" } })
+        }
+        expect(Either.isLeft(yield* Effect.either(log.reset))).toBe(true)
+        expect(Either.isLeft(yield* Effect.either(log.renew))).toBe(true)
+      })
+    )
+
     if (durable) {
-      it.effect("[LOG-2] is the same log when it is opened again", () =>
-        Effect.gen(function* () {
+      /** Each time, the log of the store is opened anew. */
+      const reopening = <A, E2>(
+        rule: string,
+        body: (
+          visit: <B, E3>(
+            use: (log: EventLogService) => Effect.Effect<B, E3>
+          ) => Effect.Effect<B, E | E3>
+        ) => Effect.Effect<A, E2>
+      ) => {
+        it.effect(rule, () => {
           const storeId = newStoreId()
-          const visit = Effect.gen(function* () {
-            const log = yield* EventLog
-            const head = yield* log.head
-            expect(log.initialHead).toBe(head)
-            yield* log.append(events(head + 1, head + 2))
-            return { head, backendId: log.backendId }
-          })
-          const first = yield* Effect.provide(visit, open(storeId))
-          const second = yield* Effect.provide(visit, open(storeId))
+          return body((use) => Effect.provide(Effect.flatMap(EventLog, use), open(storeId)))
+        })
+      }
+
+      reopening("[LOG-2] is the same log when it is opened again", (visit) =>
+        Effect.gen(function* () {
+          const twoMore = (log: EventLogService) =>
+            Effect.gen(function* () {
+              const head = yield* log.head
+              expect(log.initialHead).toBe(head)
+              yield* log.append(events(head + 1, head + 2))
+              return { head, backendId: log.backendId }
+            })
+          const first = yield* visit(twoMore)
+          const second = yield* visit(twoMore)
           expect(first.head).toBe(0)
           expect(second).toEqual({ head: 2, backendId: first.backendId })
+        })
+      )
+
+      reopening("[LOG-8] knows when it is opened when its head was stored", (visit) =>
+        Effect.gen(function* () {
+          const later = "2026-01-02T03:04:05.679Z"
+          yield* visit((log) => log.append([event(1), event(2, { createdAt: later })]))
+          yield* visit((log) =>
+            Effect.sync(() =>
+              expect(log).toMatchObject({ initialHead: 2, initialCreatedAt: later })
+            )
+          )
+        })
+      )
+
+      reopening("[LOG-1] of two instances that append at one head, one does", (visit) =>
+        visit((left) =>
+          visit((right) =>
+            Effect.gen(function* () {
+              expect(right.backendId).toBe(left.backendId)
+              for (const from of [1, 21, 41]) {
+                const results = yield* Effect.forEach(
+                  [left, right, left, right],
+                  (log) => Effect.either(log.append(events(from, from + 19))),
+                  { concurrency: "unbounded" }
+                )
+                expect(results.filter(Either.isRight)).toHaveLength(1)
+              }
+              expect(yield* left.head).toBe(60)
+              expect(yield* right.stats).toEqual(yield* left.stats)
+              expect(seqNums(yield* right.read(0, ALL))).toHaveLength(60)
+            })
+          )
+        )
+      )
+
+      reopening("[LOG-6] a reset deletes the events and makes another backendId", (visit) =>
+        Effect.gen(function* () {
+          const before = yield* visit((log) => Effect.as(log.append(events(1, 3)), log.backendId))
+          const after = yield* visit((log) => log.reset)
+          expect(after).not.toBe(before)
+          yield* visit((log) =>
+            Effect.gen(function* () {
+              expect(log).toMatchObject({ backendId: after, initialHead: 0 })
+              expect(log.initialCreatedAt).toBeUndefined()
+              expect(yield* log.read(0, ALL)).toEqual([])
+              yield* log.append(events(1, 1))
+            })
+          )
+        })
+      )
+
+      reopening("[LOG-6] a renewal keeps the events and makes another backendId", (visit) =>
+        Effect.gen(function* () {
+          const old = yield* visit((log) => Effect.as(log.append(events(1, 3)), log))
+          const after = yield* visit((log) => log.renew)
+          expect(after).not.toBe(old.backendId)
+          yield* visit((log) =>
+            Effect.gen(function* () {
+              expect(log).toMatchObject({ backendId: after, initialHead: 3 })
+              const result = yield* Effect.either(old.append(events(4, 4)))
+              expect(Either.getLeft(result)).toMatchObject({ value: { _tag: "HeadMismatch" } })
+              yield* log.append(events(4, 5))
+              expect(seqNums(yield* log.read(0, ALL))).toEqual([1, 2, 3, 4, 5])
+            })
+          )
+        })
+      )
+
+      reopening("[LOG-6] a log that was removed is a new one when it is opened again", (visit) =>
+        Effect.gen(function* () {
+          const old = yield* visit((log) => Effect.as(log.append(events(1, 3)), log))
+          yield* visit((log) => log.remove)
+          yield* visit((log) =>
+            Effect.gen(function* () {
+              expect(log.initialHead).toBe(0)
+              expect(log.backendId).not.toBe(old.backendId)
+              const result = yield* Effect.either(old.append(events(1, 1)))
+              expect(Either.getLeft(result)).toMatchObject({ value: { _tag: "HeadMismatch" } })
+              yield* log.append(events(1, 2))
+              expect(seqNums(yield* log.read(0, ALL))).toEqual([1, 2])
+            })
+          )
+        })
+      )
+
+      it.effect("[LOG-6] a store that is reset, renewed or removed leaves the others alone", () =>
+        Effect.gen(function* () {
+          const stores = [newStoreId(), newStoreId()]
+          const [other = "", changed = ""] = stores
+          const visit = <A, E3>(
+            storeId: string,
+            use: (log: EventLogService) => Effect.Effect<A, E3>
+          ) => Effect.provide(Effect.flatMap(EventLog, use), open(storeId))
+          const backendId = yield* visit(other, (log) =>
+            Effect.as(log.append(events(1, 3)), log.backendId)
+          )
+          yield* visit(changed, (log) => Effect.zipRight(log.append(events(1, 3)), log.renew))
+          yield* visit(changed, (log) => log.reset)
+          yield* visit(changed, (log) => log.remove)
+          const seen = yield* visit(other, (log) => Effect.succeed(log))
+          expect(seen).toMatchObject({ backendId, initialHead: 3 })
         })
       )
     }

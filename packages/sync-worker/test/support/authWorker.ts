@@ -52,6 +52,8 @@ export class SyncBackendDO extends makeDurableObject({
 
 export class HttpOnlyDO extends makeDurableObject({ enabledTransports: new Set(["http"]) }) {}
 
+export class SqliteDO extends makeDurableObject({ storage: { _tag: "do-sqlite" } }) {}
+
 export class TracedDO extends makeDurableObject({
   ...options,
   otel: (env) => ({
@@ -107,6 +109,7 @@ const workers: Record<string, SyncWorker> = {
   }),
   built: makeWorkerFromLayer(built),
   http: makeWorker({ durableObject: { name: "HTTP_ONLY" } }),
+  sqlite: makeWorker({ durableObject: { name: "SQLITE" } }),
   traced: makeWorker({
     durableObject: { name: "TRACED", locationHint: "weur" },
     validatePayload: () => ({ user: "secret-identity" })

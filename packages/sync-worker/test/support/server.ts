@@ -8,7 +8,7 @@ import { afterAll } from "vitest"
 /** A worker: the path of its file, seen from here, or its text, as a file of this package. */
 export type Entry = string | { readonly code: string }
 
-const bundle = async (entry: Entry): Promise<string> => {
+export const bundle = async (entry: Entry): Promise<string> => {
   const result = await build({
     ...(typeof entry === "string"
       ? { entryPoints: [fileURLToPath(new URL(entry, import.meta.url))] }
