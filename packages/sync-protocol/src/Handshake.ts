@@ -128,11 +128,15 @@ export const CloseCode = {
   normal: 1000,
   /** A frame that is not of this protocol. */
   invalidFrame: 1007,
+  /** The connection is not used as it is meant to be: too many frames, or no pull. */
+  policyViolation: 1008,
   /** A frame over the limit. */
   messageTooBig: 1009,
   /** The server cannot go on with this connection; nothing is wrong with the client. */
   internalError: 1011,
-  /** The storage does not answer just now. */
+  /** The log behind the connection is another one now. */
+  serviceRestart: 1012,
+  /** The storage does not answer just now, or the store has all the connections it may have. */
   tryAgainLater: 1013,
   /** The search params do not open a connection. */
   badRequest: 4400,
@@ -140,6 +144,8 @@ export const CloseCode = {
   unauthorized: 4401,
   /** Authorisation failed: you may not. */
   forbidden: 4403,
+  /** The store was deleted. */
+  gone: 4410,
   /** The payload does not fit. */
   payloadTooLarge: 4413,
   /** A version of the protocol that this server does not speak. */

@@ -37,6 +37,27 @@ export interface LimitsService {
   readonly maxSubscriptions: number
   /** Chunks sent to a subscription and not yet acknowledged before it is left to itself. */
   readonly maxChunksInFlight: number
+  /** Open sockets of one store. The platform takes 32,768 an object. */
+  readonly maxSockets: number
+  /**
+   * Frames a second that a socket may go on sending. Pings do not count, nor does the
+   * acknowledgement of a chunk that was sent.
+   */
+  readonly framesPerSecond: number
+  /** Frames that a socket may send at once, before `framesPerSecond` holds it back. */
+  readonly frameBurst: number
+  /** Events a second that a socket may go on pushing. */
+  readonly eventsPerSecond: number
+  /**
+   * Events that a socket may push at once: what an app has gathered offline, or imports. Beyond it
+   * `eventsPerSecond` holds it back.
+   */
+  readonly eventBurst: number
+  /**
+   * Milliseconds that a socket may stay open without a pull. A client that only believes to be
+   * following the log is closed, and finds its way back.
+   */
+  readonly pullDeadline: number
 }
 
 const limit = (name: string, otherwise: number): Config.Config<number> =>
@@ -63,7 +84,13 @@ export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits,
     maxStoreIdLength: 256,
     maxPayloadBytes: 10_000,
     maxSubscriptions: 16,
-    maxChunksInFlight: 16
+    maxChunksInFlight: 16,
+    maxSockets: 10_000,
+    framesPerSecond: 200,
+    frameBurst: 10_000,
+    eventsPerSecond: 1_000,
+    eventBurst: 100_000,
+    pullDeadline: 60_000
   }
 
   /**
@@ -89,7 +116,13 @@ export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits,
     maxStoreIdLength: limit("TIDELOG_MAX_STORE_ID_LENGTH", Limits.defaults.maxStoreIdLength),
     maxPayloadBytes: limit("TIDELOG_MAX_PAYLOAD_BYTES", Limits.defaults.maxPayloadBytes),
     maxSubscriptions: limit("TIDELOG_MAX_SUBSCRIPTIONS", Limits.defaults.maxSubscriptions),
-    maxChunksInFlight: limit("TIDELOG_MAX_CHUNKS_IN_FLIGHT", Limits.defaults.maxChunksInFlight)
+    maxChunksInFlight: limit("TIDELOG_MAX_CHUNKS_IN_FLIGHT", Limits.defaults.maxChunksInFlight),
+    maxSockets: limit("TIDELOG_MAX_SOCKETS", Limits.defaults.maxSockets),
+    framesPerSecond: limit("TIDELOG_FRAMES_PER_SECOND", Limits.defaults.framesPerSecond),
+    frameBurst: limit("TIDELOG_FRAME_BURST", Limits.defaults.frameBurst),
+    eventsPerSecond: limit("TIDELOG_EVENTS_PER_SECOND", Limits.defaults.eventsPerSecond),
+    eventBurst: limit("TIDELOG_EVENT_BURST", Limits.defaults.eventBurst),
+    pullDeadline: limit("TIDELOG_PULL_DEADLINE", Limits.defaults.pullDeadline)
   })
 
   /**

@@ -16,6 +16,7 @@ import { UnknownError } from "./SyncError.ts"
  * - `StoreMismatch`: it names another store, or another payload, than its socket was opened for.
  * - `InvalidBatch`: the events do not form a chain. Mend the sender.
  * - `BatchTooLarge`: too many events at once. Split the batch.
+ * - `RateLimited`: too many events in too little time. Push again later.
  * - `EventTooLarge`: one event is larger than the log stores. It will never be accepted.
  * - `TooManySubscriptions`: the socket has all the live pulls it may have.
  * - `PushRejected`: the app's own `onPush` rule said no.
@@ -33,6 +34,7 @@ export const RefusalName = Schema.Literal(
   "InvalidBatch",
   "BatchTooLarge",
   "EventTooLarge",
+  "RateLimited",
   "TooManySubscriptions",
   "PushRejected",
   "PullRejected",

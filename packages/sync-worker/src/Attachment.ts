@@ -6,7 +6,7 @@
 import { Chunking } from "@tidelog/sync-protocol"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { Session, SubscriptionState } from "./Connection.ts"
+import { Bucket, ConnectionState, Session, SubscriptionState } from "./Connection.ts"
 
 /**
  * Bytes that the platform keeps for a socket.
@@ -21,8 +21,11 @@ export const MAX_BYTES = 16_384
 /** Bytes that one subscription takes at most: 32 digits of id, 16 of cursor, and what is around. */
 const SUBSCRIPTION_BYTES = 80
 
-/** Bytes of the platform's own header and of the object around the two parts. */
-const ENVELOPE_BYTES = 64
+/**
+ * Bytes of the platform's own header, of the object around the parts, of a deadline and of two
+ * buckets.
+ */
+const ENVELOPE_BYTES = 224
 
 /**
  * The version of this format. A deploy can meet attachments of the version before it, or, when it
@@ -31,13 +34,17 @@ const ENVELOPE_BYTES = 64
  * @since 0.1.0
  * @category constants
  */
-export const VERSION = 1
+export const VERSION = 2
 
+/** Version 1 had neither a deadline nor rates; a connection without them is served as a new one. */
 const Attachment = Schema.parseJson(
   Schema.Struct({
-    version: Schema.Literal(VERSION),
+    version: Schema.Literal(1, VERSION),
     session: Session,
-    subscriptions: Schema.Array(SubscriptionTuple())
+    subscriptions: Schema.Array(SubscriptionTuple()),
+    pullBy: ConnectionState.fields.pullBy,
+    frames: Schema.optional(BucketTuple()),
+    events: Schema.optional(BucketTuple())
   })
 )
 
@@ -60,6 +67,18 @@ function SubscriptionTuple() {
     }
   )
 }
+
+/** A bucket as a row, in whole tokens. */
+function BucketTuple() {
+  const { at, tokens } = Bucket.fields
+  return Schema.transform(Schema.Tuple(tokens, at), Schema.typeSchema(Bucket), {
+    strict: true,
+    decode: ([tokens, at]) => ({ tokens, at }),
+    encode: (bucket) => bucketRow(bucket)
+  })
+}
+
+const bucketRow = ({ at, tokens }: Bucket) => [Math.floor(tokens), at] as const
 
 const toRow = (state: SubscriptionState) =>
   [state.requestId, state.cursor, state.inFlight, state.live, state.started] as const
@@ -85,17 +104,18 @@ const encodeSession = Schema.encodeSync(Schema.parseJson(Session))
  * @since 0.1.0
  * @category codecs
  */
-export const encoder = (
-  session: Session
-): ((subscriptions: ReadonlyArray<SubscriptionState>) => Uint8Array) => {
+export const encoder = (session: Session): ((state: ConnectionState) => Uint8Array) => {
   const utf8 = new TextEncoder()
   const sessionText = encodeSession(session)
-  return (subscriptions) =>
-    utf8.encode(
-      `{"version":${VERSION},"session":${sessionText},"subscriptions":${JSON.stringify(
-        subscriptions.map(toRow)
-      )}}`
-    )
+  return ({ events, frames, pullBy, subscriptions }) => {
+    const state = JSON.stringify({
+      subscriptions: subscriptions.map(toRow),
+      pullBy,
+      frames: frames && bucketRow(frames),
+      events: events && bucketRow(events)
+    })
+    return utf8.encode(`{"version":${VERSION},"session":${sessionText},${state.slice(1)}`)
+  }
 }
 
 /**

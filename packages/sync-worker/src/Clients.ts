@@ -4,20 +4,28 @@
  * @since 0.1.0
  */
 import { Dialect, Handshake, LogEvent, Refusal } from "@tidelog/sync-protocol"
-import type { Frame } from "@tidelog/sync-protocol"
+import type { Frame, Limits } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Connection } from "./Connection.ts"
+import type { AlarmService } from "./Alarm.ts"
+import type { Connection, ConnectionState, Session } from "./Connection.ts"
+import * as Deadline from "./Deadline.ts"
 import * as Delivery from "./Delivery.ts"
 import type { StorageError } from "./EventLog.ts"
+import * as RateLimit from "./RateLimit.ts"
 
 /**
  * @since 0.1.0
  * @category models
  */
 export interface Clients {
-  readonly add: (connection: Connection) => Delivery.Client
+  /** Takes on a connection. `state`: what it remembers, if it outlived the object's memory. */
+  readonly add: (connection: Connection, state?: Partial<ConnectionState>) => Delivery.Client
+
+  /** How many connections there are, and how many pulls they have open. */
+  readonly count: () => { readonly sockets: number; readonly subscriptions: number }
 
   /** The client of a connection that is open. */
   readonly get: (connection: Connection) => Delivery.Client | undefined
@@ -35,6 +43,22 @@ export interface Clients {
 
   /** Closes a connection that the server fails on by a mistake of its own. */
   readonly closeMistaken: (client: Delivery.Client) => (defect: unknown) => Effect.Effect<void>
+
+  /** Closes all connections of which something is true. How many. */
+  readonly closeWhere: (
+    predicate: (session: Session) => boolean,
+    code: number,
+    reason: string
+  ) => Effect.Effect<number>
+
+  /**
+   * Closes the connections whose end has come. When it has to be called next: milliseconds since
+   * the epoch, endless if there is nothing to wait for.
+   */
+  readonly closeDue: Effect.Effect<number>
+
+  /** Every open pull, as something that can still be told. */
+  readonly forEachPull: (use: (client: Delivery.Client, requestId: Frame.RequestId) => void) => void
 
   /** Sends a pull what it is behind on. Whatever is in the way of that is its connection's end. */
   readonly pump: (
@@ -56,7 +80,14 @@ const MAX_CONCURRENT_READS = 8
  * @since 0.1.0
  * @category constructors
  */
-export const make = (delivery: Delivery.Delivery): Clients => {
+export const make = (options: {
+  readonly delivery: Delivery.Delivery
+  readonly limits: Limits.LimitsService
+  readonly alarm: AlarmService
+  readonly clock: Clock.Clock
+}): Clients => {
+  const { alarm, clock, delivery, limits } = options
+  const rates = RateLimit.ofLimits(limits)
   const clients = new Map<Connection, Delivery.Client>()
 
   const close: Clients["close"] = (client, code, reason) =>
@@ -89,15 +120,29 @@ export const make = (delivery: Delivery.Delivery): Clients => {
       )
 
   return {
-    add: (connection) => {
+    add: (connection, state = {}) => {
+      const now = clock.unsafeCurrentTimeMillis()
       const client: Delivery.Client = {
         connection,
         dialect: Dialect.effect3,
         subscriptions: new Map(),
-        open: true
+        open: true,
+        pullBy: state.pullBy,
+        frames: { ...(state.frames ?? RateLimit.full(rates.frames, now)) },
+        events: { ...(state.events ?? RateLimit.full(rates.events, now)) }
+      }
+      for (const subscription of state.subscriptions ?? []) {
+        client.subscriptions.set(subscription.requestId, Delivery.resumeSubscription(subscription))
       }
       clients.set(connection, client)
+      const deadline = Deadline.next({ ...connection.session, pullBy: client.pullBy })
+      if (Number.isFinite(deadline)) alarm.wakeBy(deadline)
       return client
+    },
+    count: () => {
+      let subscriptions = 0
+      for (const client of clients.values()) subscriptions += client.subscriptions.size
+      return { sockets: clients.size, subscriptions }
     },
     get: (connection) => clients.get(connection),
     forget: (connection) => {
@@ -106,6 +151,36 @@ export const make = (delivery: Delivery.Delivery): Clients => {
       clients.delete(connection)
     },
     close,
+    closeWhere: (predicate, code, reason) =>
+      Effect.suspend(() => {
+        const matching = [...clients.values()].filter(({ connection }) =>
+          predicate(connection.session)
+        )
+        return Effect.as(
+          Effect.forEach(matching, (client) => close(client, code, reason), { discard: true }),
+          matching.length
+        )
+      }),
+    closeDue: Effect.suspend(() => {
+      const now = clock.unsafeCurrentTimeMillis()
+      const ends: Array<Effect.Effect<void>> = []
+      let next = Number.POSITIVE_INFINITY
+      for (const client of clients.values()) {
+        const times = {
+          expiresAt: client.connection.session.expiresAt,
+          pullBy: client.pullBy
+        }
+        const end = Deadline.ending(times, now)
+        if (end === undefined) next = Math.min(next, Deadline.next(times))
+        else ends.push(close(client, end.code, end.reason))
+      }
+      return Effect.as(Effect.all(ends, { discard: true }), next)
+    }),
+    forEachPull: (use) => {
+      for (const client of clients.values()) {
+        for (const requestId of client.subscriptions.keys()) use(client, requestId)
+      }
+    },
     closeUnreadable,
     closeMistaken,
     pump,

@@ -58,6 +58,42 @@ export const SubscriptionState = Schema.Struct({
 export type SubscriptionState = typeof SubscriptionState.Type
 
 /**
+ * What is left of a rate: tokens, and when they were counted, in milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Bucket = Schema.Struct({ tokens: Schema.Number, at: Schema.Number })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Bucket = typeof Bucket.Type
+
+/**
+ * What a connection remembers while the object is out of memory.
+ *
+ * - `pullBy`: when it has to have a pull, in milliseconds since the epoch; absent while it has one.
+ * - `frames`, `events`: what is left of its rates; absent if nothing was taken.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ConnectionState = Schema.Struct({
+  subscriptions: Schema.Array(SubscriptionState),
+  pullBy: Schema.optional(Schema.Number),
+  frames: Schema.optional(Bucket),
+  events: Schema.optional(Bucket)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ConnectionState = typeof ConnectionState.Type
+
+/**
  * An open socket. None of its members throws: a socket that is gone swallows what it is given, and
  * the server hears of its end in time.
  *
@@ -73,6 +109,6 @@ export interface Connection {
   /** Closes the socket. `reason`: for people, cut to what a close frame holds. */
   readonly close: (code: number, reason: string) => void
 
-  /** Keeps the subscriptions where they outlive the object's memory. */
-  readonly save: (subscriptions: ReadonlyArray<SubscriptionState>) => void
+  /** Keeps its state where it outlives the object's memory. */
+  readonly save: (state: ConnectionState) => void
 }

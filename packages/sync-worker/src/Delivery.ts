@@ -5,10 +5,14 @@
  */
 import { FrameText } from "@tidelog/sync-protocol"
 import type { Dialect, Frame, Limits, LogEvent } from "@tidelog/sync-protocol"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { AlarmService } from "./Alarm.ts"
 import type { Connection, SubscriptionState } from "./Connection.ts"
+import * as Deadline from "./Deadline.ts"
 import type { EventLogService, StorageError } from "./EventLog.ts"
+import type { Level } from "./RateLimit.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Page, Tail } from "./Tail.ts"
 
@@ -33,8 +37,11 @@ export interface Subscription {
 }
 
 /**
- * A connection with its open pulls. `open` ends when either side closes: from then on nothing is
- * taken from it or sent to it.
+ * A connection with its open pulls.
+ *
+ * - `open`: ends when either side closes. From then on nothing is taken from it or sent to it.
+ * - `pullBy`: when it has to have a pull, in milliseconds since the epoch; absent while it has one.
+ * - `frames`, `events`: what is left of its rates.
  *
  * @since 0.1.0
  * @category models
@@ -44,6 +51,9 @@ export interface Client {
   readonly dialect: Dialect.Dialect
   readonly subscriptions: Map<Frame.RequestId, Subscription>
   open: boolean
+  pullBy: number | undefined
+  readonly frames: Level
+  readonly events: Level
 }
 
 /**
@@ -62,6 +72,21 @@ export interface Delivery {
    * if not, the rest has to be read from the log, by `pump`.
    */
   readonly pumpFromMemory: (client: Client, subscription: Subscription) => boolean
+
+  /** Ends a pull from the reader's side. Whether there was one. */
+  readonly remove: (client: Client, requestId: Frame.RequestId) => boolean
+
+  /** Takes one chunk of a pull off its window. The pull, if there is one that was owed this. */
+  readonly acknowledge: (client: Client, requestId: Frame.RequestId) => Subscription | undefined
+
+  /**
+   * Keeps what must outlive memory: the admitted subscriptions of a client, its rates, and, while it
+   * has no pull, when it has to have one.
+   */
+  readonly save: (client: Client) => void
+
+  /** A client without a pull is at work: it gets its time anew. */
+  readonly touch: (client: Client) => void
 }
 
 /**
@@ -98,52 +123,6 @@ export const resumeSubscription = (state: SubscriptionState): Subscription => ({
 })
 
 /**
- * Keeps what must outlive memory: the admitted subscriptions of a client.
- *
- * @since 0.1.0
- * @category operations
- */
-export const save = (client: Client): void => {
-  if (!client.open) return
-  const states: Array<SubscriptionState> = []
-  for (const subscription of client.subscriptions.values()) {
-    if (!subscription.admitted) continue
-    const { cursor, inFlight, live, requestId, started } = subscription
-    states.push({ cursor, inFlight, live, requestId, started })
-  }
-  client.connection.save(states)
-}
-
-/**
- * Ends a pull from the reader's side. Whether there was one.
- *
- * @since 0.1.0
- * @category operations
- */
-export const remove = (client: Client, requestId: Frame.RequestId): boolean => {
-  const removed = client.subscriptions.delete(requestId)
-  if (removed) save(client)
-  return removed
-}
-
-/**
- * Takes one chunk of a pull off its window. The pull, if there is one that was owed this.
- *
- * @since 0.1.0
- * @category operations
- */
-export const acknowledge = (
-  client: Client,
-  requestId: Frame.RequestId
-): Subscription | undefined => {
-  const subscription = client.subscriptions.get(requestId)
-  if (subscription === undefined || subscription.inFlight === 0) return undefined
-  subscription.inFlight -= 1
-  save(client)
-  return subscription
-}
-
-/**
  * Ends a request.
  *
  * @since 0.1.0
@@ -166,12 +145,33 @@ export const make = (options: {
   readonly tail: Tail
   readonly limits: Limits.LimitsService
   readonly hooks: Pick<SyncHooksService, "onPullRes">
+  readonly alarm: AlarmService
+  readonly clock: Clock.Clock
 }): Delivery => {
-  const { hooks, limits, log, tail } = options
+  const { alarm, clock, hooks, limits, log, tail } = options
   const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
 
   const isOpen = (client: Client, subscription: Subscription) =>
-    client.open && client.subscriptions.get(subscription.requestId) === subscription
+    client.open
+    && client.subscriptions.get(subscription.requestId) === subscription
+    && !Deadline.isExpired(client.connection.session, clock.unsafeCurrentTimeMillis())
+
+  const save = (client: Client): void => {
+    if (!client.open) return
+    const subscriptions: Array<SubscriptionState> = []
+    for (const subscription of client.subscriptions.values()) {
+      if (!subscription.admitted) continue
+      const { cursor, inFlight, live, requestId, started } = subscription
+      subscriptions.push({ cursor, inFlight, live, requestId, started })
+    }
+    if (subscriptions.length > 0) client.pullBy = undefined
+    else if (client.pullBy === undefined) {
+      client.pullBy = clock.unsafeCurrentTimeMillis() + limits.pullDeadline
+      alarm.wakeBy(client.pullBy)
+    }
+    const { events, frames, pullBy } = client
+    client.connection.save({ subscriptions, pullBy, frames, events })
+  }
 
   /** Whether there is something to send, and somebody who takes it. */
   const isDue = (client: Client, subscription: Subscription) =>
@@ -231,6 +231,24 @@ export const make = (options: {
   })
 
   return {
+    save,
+    touch: (client) => {
+      if (client.pullBy === undefined) return
+      client.pullBy = undefined
+      save(client)
+    },
+    remove: (client, requestId) => {
+      const removed = client.subscriptions.delete(requestId)
+      if (removed) save(client)
+      return removed
+    },
+    acknowledge: (client, requestId) => {
+      const subscription = client.subscriptions.get(requestId)
+      if (subscription === undefined || subscription.inFlight === 0) return undefined
+      subscription.inFlight -= 1
+      save(client)
+      return subscription
+    },
     pumpFromMemory,
     pump: (client, subscription) =>
       Effect.suspend(() =>

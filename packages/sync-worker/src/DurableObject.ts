@@ -74,6 +74,10 @@ export type SyncDurableObject = new (
   webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void>
   webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void>
   webSocketError(socket: WebSocket): Promise<void>
+  alarm(): Promise<void>
+
+  /** For the Worker's admin routes: reachable through the binding only. */
+  admin(operation: string): Promise<string>
 }
 
 /**
@@ -171,5 +175,13 @@ export const makeDurableObjectFromLayer = <E>(
 
     override webSocketError(socket: WebSocket) {
       return Effect.runPromise(this.#store.failed(socket))
+    }
+
+    override alarm() {
+      return Effect.runPromise(this.#store.alarm)
+    }
+
+    admin(operation: string) {
+      return Effect.runPromise(this.#store.admin(operation))
     }
   }

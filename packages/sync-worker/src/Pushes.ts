@@ -3,17 +3,19 @@
  *
  * @since 0.1.0
  */
-import { Chunking, LogEvent, Message, Refusal, SyncError } from "@tidelog/sync-protocol"
+import { LogEvent, Message, Refusal, SyncError } from "@tidelog/sync-protocol"
 import type { FrameText, Limits } from "@tidelog/sync-protocol"
+import * as Arr from "effect/Array"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Batch from "./Batch.ts"
 import type { Session } from "./Connection.ts"
 import type { EventLogService, HeadMismatch, LogEntry, StorageError } from "./EventLog.ts"
-import { isDeeperThan } from "./internal/depth.ts"
 import { toEntry } from "./internal/entry.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Tail } from "./Tail.ts"
@@ -46,6 +48,17 @@ export interface Pushes {
     session: Session,
     isWanted: () => boolean
   ) => Effect.Effect<void, PushError>
+
+  /**
+   * Accepts events that were accepted elsewhere, with the times that they have from there. No rule
+   * of the app is asked.
+   */
+  readonly restore: (
+    events: NonEmptyReadonlyArray<Message.PulledEvent>
+  ) => Effect.Effect<void, PushError>
+
+  /** Runs something while no push is under way. */
+  readonly alone: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 type StoreError = HeadMismatch | StorageError | SyncError.ServerAheadError
@@ -68,7 +81,7 @@ export const make = (options: {
     const oneAtATime = yield* Effect.makeSemaphore(1)
 
     const lookUp = Effect.fnUntraced(function* (
-      batch: Batch
+      batch: Batch.Batch
     ): Effect.fn.Return<Stored, StorageError> {
       const known = tail.head()
       const head = yield* log.head
@@ -81,13 +94,13 @@ export const make = (options: {
       return isStored(batch, stored) ? "same" : "other"
     })
 
-    const serverAhead = (batch: Batch) =>
+    const serverAhead = (batch: Batch.Batch) =>
       new SyncError.ServerAheadError({
         minimumExpectedNum: tail.head(),
         providedNum: batch[0].parentSeqNum
       })
 
-    const append = (batch: Batch, parts: NonEmptyReadonlyArray<FrameText.EventParts>) =>
+    const append = (batch: Batch.Batch, parts: NonEmptyReadonlyArray<FrameText.EventParts>) =>
       log.append(parts).pipe(
         Effect.map(() => tail.advance(parts.map(toEntry))),
         // Whether it was an error or somebody else's event: what the log holds now decides.
@@ -101,7 +114,7 @@ export const make = (options: {
 
     const store = Effect.fnUntraced(
       function* (
-        batch: Batch,
+        batch: Batch.Batch,
         parts: NonEmptyReadonlyArray<FrameText.EventParts>
       ): Effect.fn.Return<void, StoreError> {
         if (batch[0].parentSeqNum === tail.head()) return yield* append(batch, parts)
@@ -117,14 +130,17 @@ export const make = (options: {
       })
     )
 
+    const alone: Pushes["alone"] = (effect) => oneAtATime.withPermits(1)(effect)
+
     return {
-      accept: Effect.fn("Pushes.accept")(function* (request, session, isWanted) {
+      alone,
+      accept: Effect.fnUntraced(function* (request, session, isWanted) {
         const batch = request.batch
-        if (!isNonEmpty(batch)) return
+        if (!Batch.isNonEmpty(batch)) return
         yield* checkBackendId(request, log.backendId)
-        yield* checkBatch(batch, limits)
-        const parts = yield* toParts(batch, limits)
-        yield* oneAtATime.withPermits(1)(
+        const createdAt = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
+        const parts = yield* Batch.toParts(batch, limits, () => createdAt)
+        yield* alone(
           Effect.suspend(() =>
             isWanted()
               ? hooks.onPush(request, session).pipe(
@@ -134,14 +150,20 @@ export const make = (options: {
               : abandoned
           )
         )
+      }),
+      restore: Effect.fnUntraced(function* (events) {
+        const now = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
+        const batch = Arr.map(events, ({ eventEncoded }) => eventEncoded)
+        const parts = yield* Batch.toParts(batch, limits, (index) =>
+          Option.match(events[index]?.metadata ?? Option.none(), {
+            onNone: () => now,
+            onSome: ({ createdAt }) => createdAt
+          })
+        )
+        yield* alone(store(batch, parts))
       })
     }
   })
-
-type Batch = NonEmptyReadonlyArray<LogEvent.LogEvent>
-
-const isNonEmpty = <A>(items: ReadonlyArray<A>): items is NonEmptyReadonlyArray<A> =>
-  items.length > 0
 
 const storageUnavailable = Effect.suspend(() =>
   refusal("StorageUnavailable", "the events could not be stored just now; push them again")
@@ -160,76 +182,12 @@ const checkBackendId = (request: Message.PushRequest, expected: SyncError.Backen
       )
     : Effect.void
 
-const checkBatch = (batch: Batch, limits: Limits.LimitsService) => {
-  if (batch.length > limits.maxBatchEvents) {
-    return refusal(
-      "BatchTooLarge",
-      `the push has ${batch.length} events; at most ${limits.maxBatchEvents} are taken at once`
-    )
-  }
-  const broken = LogEvent.findBrokenLink(batch)
-  if (broken !== undefined) return refusal("InvalidBatch", broken.message)
-  for (const { args, clientId, name, seqNum, sessionId } of batch) {
-    if (![name, clientId, sessionId].every(isName)) {
-      return refusal(
-        "InvalidBatch",
-        `event ${seqNum} has a name or an id that is no valid text, or is longer than ${MAX_NAME} characters`
-      )
-    }
-    if (isDeeperThan(args, MAX_DEPTH)) {
-      return refusal("InvalidBatch", `event ${seqNum} is nested deeper than ${MAX_DEPTH} levels`)
-    }
-  }
-  return Effect.void
-}
-
 const refusal = (name: Refusal.RefusalName, message: string) =>
   new Refusal.Refusal({ name, message })
 
-/** Characters of an event's name, and of the ids of its client and session. */
-const MAX_NAME = 256
-
-/** A SQLite text is UTF-8 without a NUL. Arguments are JSON, which escapes both. */
-const isName = (text: string): boolean =>
-  text.length <= MAX_NAME && text.isWellFormed() && !text.includes("\0")
-
-/**
- * Levels of an event's arguments. What is stored is read by every client, and some of the code on
- * its way recurses. As deep as SQLite's own JSON functions go.
- */
-const MAX_DEPTH = 1_000
-
-/** Each event's arguments become text here, once, and are not read again. */
-const toParts = Effect.fnUntraced(function* (batch: Batch, limits: Limits.LimitsService) {
-  const createdAt = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
-  const [first, ...rest] = batch
-  const toPart = (event: LogEvent.LogEvent): FrameText.EventParts => ({
-    ...event,
-    args: event.args === undefined ? undefined : JSON.stringify(event.args),
-    createdAt
-  })
-  const parts: NonEmptyReadonlyArray<FrameText.EventParts> = [toPart(first), ...rest.map(toPart)]
-  const tooLarge = parts.find((part) => sizeOf(part, limits.maxEventBytes) > limits.maxEventBytes)
-  if (tooLarge !== undefined) {
-    return yield* refusal(
-      "EventTooLarge",
-      `event ${tooLarge.seqNum} (${tooLarge.name.slice(0, 100)}) is larger than ${limits.maxEventBytes} bytes`
-    )
-  }
-  return parts
-})
-
-/** Bytes of an event's name and arguments. Counted only where the length leaves it open. */
-const sizeOf = (part: FrameText.EventParts, limit: number): number => {
-  const length = part.name.length + (part.args?.length ?? 0)
-  return length * 3 <= limit
-    ? length
-    : Chunking.byteLength(part.name) + Chunking.byteLength(part.args ?? "")
-}
-
 const decodePulledEvent = Schema.decodeUnknownSync(Schema.parseJson(Message.PulledEvent))
 
-const isStored = (batch: Batch, stored: ReadonlyArray<LogEntry>): boolean =>
+const isStored = (batch: Batch.Batch, stored: ReadonlyArray<LogEntry>): boolean =>
   batch.length === stored.length
   && batch.every((event, index) => {
     const entry = stored[index]

@@ -7,6 +7,7 @@
 import type { DurableObjectState, WebSocket } from "@cloudflare/workers-types"
 import { Frame, Handshake, Limits } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -18,18 +19,22 @@ import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import * as AdminOperation from "./AdminOperation.ts"
+import { Alarm } from "./Alarm.ts"
 import * as Attachment from "./Attachment.ts"
 import { CloudflareEnv, ObjectStorage } from "./CloudflareEnv.ts"
 import type { Connection, Session } from "./Connection.ts"
+import * as Deadline from "./Deadline.ts"
 import * as Grant from "./Grant.ts"
+import * as ObjectAlarm from "./internal/objectAlarm.ts"
 import * as Sockets from "./internal/sockets.ts"
 import { StoreId } from "./StoreId.ts"
 import { SyncServer } from "./SyncServer.ts"
 import type { SyncServerService } from "./SyncServer.ts"
 
 /**
- * The layer of a store's server: everything it is made of, but for the store, the bindings and
- * the object's storage.
+ * The layer of a store's server: everything it is made of, but for the store, the bindings, the
+ * object's storage and its alarm.
  *
  * @since 0.1.0
  * @category models
@@ -37,7 +42,7 @@ import type { SyncServerService } from "./SyncServer.ts"
 export type ServerLayer<E = never> = Layer.Layer<
   SyncServer | Limits.Limits,
   E,
-  StoreId | CloudflareEnv | ObjectStorage
+  StoreId | CloudflareEnv | ObjectStorage | Alarm
 >
 
 /**
@@ -81,13 +86,18 @@ export interface StoreObject {
   readonly message: (socket: WebSocket, data: string | ArrayBuffer) => Effect.Effect<void>
   readonly closed: (socket: WebSocket, code: number, reason: string) => Effect.Effect<void>
   readonly failed: (socket: WebSocket) => Effect.Effect<void>
+  readonly alarm: Effect.Effect<void>
+
+  /** Runs an `AdminOperation` that has come as text, and answers as text. */
+  readonly admin: (operation: string) => Effect.Effect<string>
 }
 
 /** The server while it is in memory. */
 interface Activation {
   readonly runtime: Runtime.Runtime<SyncServer | Limits.Limits>
   readonly server: SyncServerService
-  readonly maxSubscriptions: number
+  readonly limits: Limits.LimitsService
+  readonly dispose: Effect.Effect<void>
   readonly connections: Map<WebSocket, Connection>
 }
 
@@ -116,6 +126,8 @@ export const make = <E>(options: {
   const transports = new Set(options.enabledTransports ?? DEFAULT_TRANSPORTS)
   state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(Frame.PING_TEXT, Frame.PONG_TEXT))
 
+  const alarm = ObjectAlarm.make(state.storage)
+
   let activation: Deferred.Deferred<Activation, StartFailed> | undefined
 
   /** The server, started if it is not in memory. A start that failed is not kept. */
@@ -139,7 +151,8 @@ export const make = <E>(options: {
         Layer.mergeAll(
           StoreId.layer(storeId),
           Layer.succeed(CloudflareEnv, env),
-          Layer.succeed(ObjectStorage, state.storage)
+          Layer.succeed(ObjectStorage, state.storage),
+          Layer.succeed(Alarm, alarm)
         )
       )
     )
@@ -147,7 +160,8 @@ export const make = <E>(options: {
       Effect.map((runtime) => ({
         runtime,
         server: Context.get(runtime.context, SyncServer),
-        maxSubscriptions: Context.get(runtime.context, Limits.Limits).maxSubscriptions,
+        limits: Context.get(runtime.context, Limits.Limits),
+        dispose: managed.disposeEffect,
         connections: new Map<WebSocket, Connection>()
       })),
       Effect.tap((active) => Effect.provide(resume(active), active.runtime)),
@@ -174,16 +188,16 @@ export const make = <E>(options: {
       (socket) => {
         const attachment = Attachment.decode(socket.deserializeAttachment())
         if (Either.isLeft(attachment)) return closeUnreadable(socket)
-        const { session, subscriptions } = attachment.right
+        const { session, ...state } = attachment.right
         const connection = Sockets.toConnection(socket, session)
         connections.set(socket, connection)
-        return server.connect(connection, subscriptions)
+        return server.connect(connection, state)
       },
       { discard: true }
     )
 
   const accept = Effect.fnUntraced(function* (
-    { connections, maxSubscriptions, server }: Activation,
+    { connections, limits, server }: Activation,
     grant: Grant.Grant,
     request: Request
   ) {
@@ -195,23 +209,17 @@ export const make = <E>(options: {
       return Sockets.refuse(Handshake.CloseCode.internalError, "the server made a mistake")
     }
     const session: Session = { ...grant, headers: headers.right }
-    if (!Attachment.fits(session, maxSubscriptions)) {
-      const code = Handshake.CloseCode.payloadTooLarge
+    if (!Attachment.fits(session, limits.maxSubscriptions)) {
       const reason = "payload, identity and headers are too large to be kept with the connection"
-      yield* Effect.logWarning("connection refused").pipe(
-        Effect.annotateLogs({
-          code,
-          reason,
-          storeId: grant.storeId,
-          connectionId: grant.connectionId
-        })
-      )
-      return Sockets.refuse(code, reason)
+      return yield* refuse(grant, "payloadTooLarge", reason)
+    }
+    if (connections.size >= limits.maxSockets) {
+      const reason = `the store has ${limits.maxSockets} connections, and takes no more just now`
+      return yield* refuse(grant, "tryAgainLater", reason)
     }
     const { 0: client, 1: socket } = new WebSocketPair()
     state.acceptWebSocket(socket)
     const connection = Sockets.toConnection(socket, session)
-    connection.save([])
     connections.set(socket, connection)
     yield* server.connect(connection)
     return new Response(null, { status: 101, webSocket: client })
@@ -238,7 +246,85 @@ export const make = <E>(options: {
       })
     }).pipe(Effect.ignore)
 
+  /** The sockets that have to end, when nothing but them is at hand. When to look again. */
+  const closeDue = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    let next = Number.POSITIVE_INFINITY
+    for (const socket of state.getWebSockets()) {
+      const attachment = Attachment.decode(socket.deserializeAttachment())
+      if (Either.isLeft(attachment)) continue
+      const { pullBy, session } = attachment.right
+      const times = { expiresAt: session.expiresAt, pullBy }
+      const end = Deadline.ending(times, now)
+      if (end === undefined) {
+        next = Math.min(next, Deadline.next(times))
+        continue
+      }
+      Sockets.close(socket, end.code, end.reason)
+      const { connectionId, storeId } = session
+      yield* Effect.logWarning("connection closed").pipe(
+        Effect.annotateLogs({ ...end, storeId, connectionId })
+      )
+    }
+    return next
+  }).pipe(Effect.provide(Logger.json))
+
+  /**
+   * Runs an operation. One that replaces the log is alone with it: whoever connects meanwhile is put
+   * off, and afterwards the server is started again.
+   */
+  const operate = (storeId: Handshake.StoreId, operation: AdminOperation.Operation) =>
+    Effect.flatMap(activate(storeId), (active) => {
+      const run = AdminOperation.run(active.server.admin, operation).pipe(
+        Effect.annotateLogs({ storeId }),
+        Effect.provide(active.runtime)
+      )
+      if (!AdminOperation.replacesLog(operation)) return run
+      return Effect.suspend(() => {
+        const replacing = Deferred.unsafeMake<Activation, StartFailed>(FiberId.none)
+        activation = replacing
+        return run.pipe(
+          Effect.ensuring(
+            Effect.suspend(() => {
+              activation = undefined
+              const cause = new Error("the log is being replaced")
+              return Effect.zipRight(
+                Deferred.fail(replacing, new StartFailed({ cause })),
+                active.dispose
+              )
+            })
+          ),
+          Effect.tap(() =>
+            operation._tag === "Delete"
+              ? Effect.ignoreLogged(Effect.tryPromise(() => state.storage.deleteAll()))
+              : Effect.void
+          )
+        )
+      })
+    })
+
   return {
+    alarm: Effect.flatMap(
+      Effect.suspend(() =>
+        activation === undefined
+          ? closeDue
+          : Effect.flatMap(Deferred.await(activation), ({ runtime, server }) =>
+              Effect.provide(server.closeDue, runtime)
+            )
+      ).pipe(Effect.orElse(() => closeDue)),
+      (next) => Effect.sync(() => alarm.rang(next))
+    ),
+
+    admin: (text) =>
+      AdminOperation.answer(text, (storeId, operation) =>
+        operate(storeId, operation).pipe(
+          Effect.catchTag(
+            "StartFailed",
+            () => new AdminOperation.StoreUnavailable({ message: CANNOT_OPEN })
+          )
+        )
+      ),
+
     fetch: (request) => {
       const grant = Grant.decode(request.headers.get(Grant.HEADER))
       if (Either.isLeft(grant)) return Effect.succeed(new Response("Forbidden\n", { status: 403 }))
@@ -283,6 +369,16 @@ export const make = <E>(options: {
 
     failed: forget
   }
+}
+
+/** Refuses a connection in words that its client can read. */
+const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reason: string) => {
+  const code = Handshake.CloseCode[name]
+  const { connectionId, storeId } = grant
+  return Effect.logWarning("connection refused").pipe(
+    Effect.annotateLogs({ code, reason, storeId, connectionId }),
+    Effect.as(Sockets.refuse(code, reason))
+  )
 }
 
 const CANNOT_OPEN = "the store cannot be opened just now"

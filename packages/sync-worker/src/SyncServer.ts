@@ -15,14 +15,18 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { Alarm } from "./Alarm.ts"
 import * as Clients from "./Clients.ts"
-import type { Connection, SubscriptionState } from "./Connection.ts"
+import type { Connection, ConnectionState } from "./Connection.ts"
+import * as Deadline from "./Deadline.ts"
 import * as Delivery from "./Delivery.ts"
 import { EventLog } from "./EventLog.ts"
 import { describe } from "./internal/describe.ts"
 import { isTooBig, toText } from "./internal/frame.ts"
 import * as Pulls from "./Pulls.ts"
 import * as Pushes from "./Pushes.ts"
+import * as RateLimit from "./RateLimit.ts"
+import * as StoreAdmin from "./StoreAdmin.ts"
 import { SyncHooks } from "./SyncHooks.ts"
 import type { PushAnswer } from "./SyncHooks.ts"
 import * as Tail from "./Tail.ts"
@@ -33,12 +37,11 @@ import * as Tail from "./Tail.ts"
  */
 export interface SyncServerService {
   /**
-   * Takes on a connection: a new one, or, with its subscriptions, one that outlived the object's
-   * memory.
+   * Takes on a connection: a new one, or, with its state, one that outlived the object's memory.
    */
   readonly connect: (
     connection: Connection,
-    subscriptions?: ReadonlyArray<SubscriptionState>
+    state?: Partial<ConnectionState>
   ) => Effect.Effect<void>
 
   /**
@@ -49,6 +52,15 @@ export interface SyncServerService {
 
   /** Forgets a connection that the other side has closed or lost. */
   readonly disconnect: (connection: Connection) => Effect.Effect<void>
+
+  /**
+   * Closes the connections whose time has come: those whose authorisation has expired, and those
+   * that never opened a pull. To be called when `Alarm` says. When to call it next: milliseconds
+   * since the epoch, endless if there is nothing to wait for.
+   */
+  readonly closeDue: Effect.Effect<number>
+
+  readonly admin: StoreAdmin.StoreAdmin
 }
 
 /**
@@ -68,144 +80,190 @@ const decodePush = Schema.decodeUnknownEither(Message.PushRequest)
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<SyncServerService, never, EventLog | SyncHooks | Limits.Limits> =
-  Effect.gen(function* () {
-    const log = yield* EventLog
-    const hooks = yield* SyncHooks
-    const limits = yield* Limits.Limits
+export const make: Effect.Effect<
+  SyncServerService,
+  never,
+  EventLog | SyncHooks | Limits.Limits | Alarm
+> = Effect.gen(function* () {
+  const alarm = yield* Alarm
+  const clock = yield* Effect.clock
+  const log = yield* EventLog
+  const hooks = yield* SyncHooks
+  const limits = yield* Limits.Limits
 
-    const tail = Tail.make({
-      head: log.initialHead,
-      backendId: log.backendId,
-      size: { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
-    })
-    const clients = Clients.make(Delivery.make({ log, tail, limits, hooks }))
-    const pulls = Pulls.make({ log, tail, hooks, limits, clients })
-    const pushes = yield* Pushes.make({ log, tail, hooks, limits })
-
-    /** Runs a request of a kind that the server knows, if it can be read and claims nothing false. */
-    const admit = <Request extends { readonly storeId: string; readonly payload?: unknown }>(
-      client: Delivery.Client,
-      id: Frame.RequestId,
-      decoded: Either.Either<Request, ParseResult.ParseError>,
-      run: (request: Request) => Effect.Effect<void>
-    ) => {
-      if (Either.isLeft(decoded)) {
-        return refuse(client, id, "InvalidRequest", describe(decoded.left))
-      }
-      const claim = Clients.findFalseClaim(client, decoded.right)
-      return claim === undefined ? run(decoded.right) : Clients.refuse(client, id, claim)
-    }
-
-    /** Tells the app what a pusher was answered, if there was somebody to answer. */
-    const tell = (client: Delivery.Client, answer: PushAnswer) => {
-      if (client.open) hooks.onPushRes?.(answer, client.connection.session)
-    }
-
-    const push = (client: Delivery.Client, id: Frame.RequestId, request: Message.PushRequest) =>
-      pushes
-        .accept(request, client.connection.session, () => client.open)
-        .pipe(
-          // The pusher hears of the events before it hears of its push, whichever way it ended.
-          Effect.tap(() => clients.pumpAll(client)),
-          Effect.tapErrorTag("ServerAheadError", () => clients.pumpAll(client)),
-          Effect.matchEffect({
-            onSuccess: () =>
-              Effect.sync(() => {
-                Delivery.sendExit(client, id, Exit.succeed({}))
-                tell(client, {})
-              }),
-            onFailure: (error) =>
-              (error._tag === "Refusal"
-                ? Clients.refuse(client, id, error)
-                : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
-              ).pipe(Effect.tap(() => Effect.sync(() => tell(client, error))))
-          }),
-          Effect.zipRight(clients.pumpEveryone)
-        )
-
-    const request = (client: Delivery.Client, { id, payload, tag }: Frame.Request) => {
-      // Its sender takes the answer for that of both, so both end.
-      if (Delivery.remove(client, id)) {
-        return refuse(client, id, "DuplicateRequestId", `${id} is already open`)
-      }
-      switch (tag) {
-        case Message.PULL:
-          return admit(client, id, decodePull(payload), (pull) => pulls.open(client, id, pull))
-        case Message.PUSH:
-          return admit(client, id, decodePush(payload), (batch) => push(client, id, batch))
-        default:
-          return refuse(
-            client,
-            id,
-            "UnknownRequest",
-            `this server has no request ${tag.slice(0, 64)}`
-          )
-      }
-    }
-
-    const acknowledge = (client: Delivery.Client, requestId: Frame.RequestId) =>
-      Effect.suspend(() => {
-        const subscription = Delivery.acknowledge(client, requestId)
-        return subscription === undefined ? Effect.void : clients.pump(client, subscription)
-      })
-
-    const interrupt = (client: Delivery.Client, requestId: Frame.RequestId) =>
-      Effect.sync(() => {
-        if (!Delivery.remove(client, requestId)) return
-        Delivery.sendExit(client, requestId, Exit.interrupt(FiberId.none))
-      })
-
-    const handle = (client: Delivery.Client, frame: Frame.ClientFrame): Effect.Effect<void> => {
-      switch (frame._tag) {
-        case "Request":
-          return request(client, frame)
-        case "Ack":
-          return acknowledge(client, frame.requestId)
-        case "Interrupt":
-          return interrupt(client, frame.requestId)
-        case "Ping":
-          return Effect.sync(() => client.connection.send(Frame.PONG_TEXT))
-        case "Eof":
-          return Effect.void
-      }
-    }
-
-    return {
-      connect: (connection, subscriptions = []) =>
-        Effect.suspend(() => {
-          const client = clients.add(connection)
-          for (const state of subscriptions) {
-            client.subscriptions.set(state.requestId, Delivery.resumeSubscription(state))
-          }
-          return clients.pumpAll(client)
-        }).pipe(annotate(connection)),
-
-      receive: (connection, data) =>
-        Effect.suspend(() => {
-          const client = clients.get(connection)
-          if (client === undefined) return Effect.void
-          if (isTooBig(data, limits.maxFrameBytes)) {
-            const reason = `a frame may have ${limits.maxFrameBytes} bytes`
-            return clients.close(client, Handshake.CloseCode.messageTooBig, reason)
-          }
-          const frame = decodeFrame(toText(data))
-          if (Either.isLeft(frame)) {
-            const reason = "not a frame of this protocol"
-            return clients.close(client, Handshake.CloseCode.invalidFrame, reason)
-          }
-          return Effect.catchAllDefect(handle(client, frame.right), clients.closeMistaken(client))
-        }).pipe(annotate(connection)),
-
-      disconnect: (connection) => Effect.sync(() => clients.forget(connection))
-    }
+  const tail = Tail.make({
+    head: log.initialHead,
+    backendId: log.backendId,
+    size: { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   })
+  const delivery = Delivery.make({ log, tail, limits, hooks, alarm, clock })
+  const clients = Clients.make({ delivery, limits, alarm, clock })
+  const pulls = Pulls.make({ log, tail, hooks, limits, clients })
+  const pushes = yield* Pushes.make({ log, tail, hooks, limits })
+  const rates = RateLimit.ofLimits(limits)
+
+  const isExpired = (client: Delivery.Client) =>
+    Deadline.isExpired(client.connection.session, clock.unsafeCurrentTimeMillis())
+
+  /** Takes from one of a client's rates, and keeps what is left now and then. */
+  const spend = (client: Delivery.Client, kind: "frames" | "events", count: number): boolean => {
+    const [level, rate] = [client[kind], rates[kind]]
+    const before = RateLimit.sixteenths(level, rate)
+    if (!RateLimit.take(level, rate, count, clock.unsafeCurrentTimeMillis())) return false
+    if (RateLimit.sixteenths(level, rate) < before) delivery.save(client)
+    return true
+  }
+
+  /** Runs a request of a kind that the server knows, if it can be read and claims nothing false. */
+  const admit = <Request extends { readonly storeId: string; readonly payload?: unknown }>(
+    client: Delivery.Client,
+    id: Frame.RequestId,
+    decoded: Either.Either<Request, ParseResult.ParseError>,
+    run: (request: Request) => Effect.Effect<void>
+  ) => {
+    if (Either.isLeft(decoded)) {
+      return refuse(client, id, "InvalidRequest", describe(decoded.left))
+    }
+    const claim = Clients.findFalseClaim(client, decoded.right)
+    return claim === undefined ? run(decoded.right) : Clients.refuse(client, id, claim)
+  }
+
+  /** Tells the app what a pusher was answered, if there was somebody to answer. */
+  const tell = (client: Delivery.Client, answer: PushAnswer) => {
+    if (client.open) hooks.onPushRes?.(answer, client.connection.session)
+  }
+
+  const admitPush = (
+    client: Delivery.Client,
+    id: Frame.RequestId,
+    request: Message.PushRequest
+  ) => {
+    delivery.touch(client)
+    return spend(client, "events", request.batch.length)
+      ? push(client, id, request)
+      : refuse(
+          client,
+          id,
+          "RateLimited",
+          `a connection may push ${limits.eventsPerSecond} events a second; push again later`
+        )
+  }
+
+  const push = (client: Delivery.Client, id: Frame.RequestId, request: Message.PushRequest) =>
+    pushes
+      .accept(request, client.connection.session, () => client.open && !isExpired(client))
+      .pipe(
+        // The pusher hears of the events before it hears of its push, whichever way it ended.
+        Effect.tap(() => clients.pumpAll(client)),
+        Effect.tapErrorTag("ServerAheadError", () => clients.pumpAll(client)),
+        Effect.matchEffect({
+          onSuccess: () =>
+            Effect.sync(() => {
+              Delivery.sendExit(client, id, Exit.succeed({}))
+              tell(client, {})
+            }),
+          onFailure: (error) =>
+            (error._tag === "Refusal"
+              ? Clients.refuse(client, id, error)
+              : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
+            ).pipe(Effect.tap(() => Effect.sync(() => tell(client, error))))
+        }),
+        Effect.zipRight(clients.pumpEveryone)
+      )
+
+  const request = (client: Delivery.Client, { id, payload, tag }: Frame.Request) => {
+    // Its sender takes the answer for that of both, so both end.
+    if (delivery.remove(client, id)) {
+      return refuse(client, id, "DuplicateRequestId", `${id} is already open`)
+    }
+    switch (tag) {
+      case Message.PULL:
+        return admit(client, id, decodePull(payload), (pull) => pulls.open(client, id, pull))
+      case Message.PUSH:
+        return admit(client, id, decodePush(payload), (batch) => admitPush(client, id, batch))
+      default:
+        return refuse(
+          client,
+          id,
+          "UnknownRequest",
+          `this server has no request ${tag.slice(0, 64)}`
+        )
+    }
+  }
+
+  const acknowledge = (client: Delivery.Client, requestId: Frame.RequestId) =>
+    Effect.suspend(() => {
+      const subscription = delivery.acknowledge(client, requestId)
+      if (subscription === undefined) return Effect.void
+      // It answers a chunk, so it is no frame of the client's own making.
+      RateLimit.giveBack(client.frames, rates.frames)
+      return clients.pump(client, subscription)
+    })
+
+  const interrupt = (client: Delivery.Client, requestId: Frame.RequestId) =>
+    Effect.sync(() => {
+      if (!delivery.remove(client, requestId)) return
+      Delivery.sendExit(client, requestId, Exit.interrupt(FiberId.none))
+    })
+
+  const handle = (client: Delivery.Client, frame: Frame.ClientFrame): Effect.Effect<void> => {
+    switch (frame._tag) {
+      case "Request":
+        return request(client, frame)
+      case "Ack":
+        return acknowledge(client, frame.requestId)
+      case "Interrupt":
+        return interrupt(client, frame.requestId)
+      case "Ping":
+        return Effect.sync(() => client.connection.send(Frame.PONG_TEXT))
+      case "Eof":
+        return Effect.void
+    }
+  }
+
+  return {
+    admin: StoreAdmin.make({ log, tail, clients, pushes }),
+    closeDue: clients.closeDue,
+
+    connect: (connection, state) =>
+      Effect.suspend(() => {
+        const client = clients.add(connection, state)
+        delivery.save(client)
+        return clients.pumpAll(client)
+      }).pipe(annotate(connection)),
+
+    receive: (connection, data) =>
+      Effect.suspend(() => {
+        const client = clients.get(connection)
+        if (client === undefined) return Effect.void
+        if (isExpired(client)) {
+          return clients.close(client, Deadline.expired.code, Deadline.expired.reason)
+        }
+        if (!spend(client, "frames", 1)) {
+          const reason = `a connection may send ${limits.framesPerSecond} frames a second`
+          return clients.close(client, Handshake.CloseCode.policyViolation, reason)
+        }
+        if (isTooBig(data, limits.maxFrameBytes)) {
+          const reason = `a frame may have ${limits.maxFrameBytes} bytes`
+          return clients.close(client, Handshake.CloseCode.messageTooBig, reason)
+        }
+        const frame = decodeFrame(toText(data))
+        if (Either.isLeft(frame)) {
+          const reason = "not a frame of this protocol"
+          return clients.close(client, Handshake.CloseCode.invalidFrame, reason)
+        }
+        return Effect.catchAllDefect(handle(client, frame.right), clients.closeMistaken(client))
+      }).pipe(annotate(connection)),
+
+    disconnect: (connection) => Effect.sync(() => clients.forget(connection))
+  }
+})
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits.Limits> =
+export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits.Limits | Alarm> =
   Layer.effect(SyncServer, make)
 
 const annotate = (connection: Connection) =>

@@ -87,11 +87,12 @@ export const layerSyncServer = (options: OtelOptions): Layer.Layer<SyncServer, n
 const traceServer = (server: SyncServerService, exporter: Otlp.Exporter): SyncServerService => {
   const watched = new WeakMap<Connection, Watched>()
   return {
-    connect: (connection, subscriptions) =>
+    ...server,
+    connect: (connection, state) =>
       Effect.suspend(() => {
         const client = watch(connection)
         watched.set(connection, client)
-        return server.connect(client.connection, subscriptions)
+        return server.connect(client.connection, state)
       }),
 
     receive: (connection, data) =>
@@ -157,7 +158,7 @@ const watch = (connection: Connection): Watched => {
         connection.close(code, reason)
         tell(undefined, `closed ${code}`)
       },
-      save: connection.save
+      save: (state) => connection.save(state)
     }
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Attachment from "../src/Attachment.ts"
-import type { Session, SubscriptionState } from "../src/Connection.ts"
+import type { ConnectionState, Session, SubscriptionState } from "../src/Connection.ts"
 
 const seeded = { fastCheck: { seed: 20_260_801, numRuns: 200 } }
 
@@ -30,6 +30,18 @@ const subscription: FastCheck.Arbitrary<SubscriptionState> = FastCheck.record({
   started: FastCheck.boolean()
 })
 
+const bucket = FastCheck.record({ tokens: FastCheck.nat(), at: FastCheck.nat() })
+
+const state: FastCheck.Arbitrary<ConnectionState> = FastCheck.record(
+  {
+    subscriptions: FastCheck.array(subscription, { maxLength: 16 }),
+    pullBy: FastCheck.maxSafeNat(),
+    frames: bucket,
+    events: bucket
+  },
+  { requiredKeys: ["subscriptions"] }
+)
+
 /** The most that a subscription can take. */
 const LARGEST: SubscriptionState = {
   requestId: "9".repeat(32),
@@ -46,21 +58,33 @@ const ofPayload = (payload: unknown): Session => ({
   headers: {}
 })
 
+/** The most that a connection's other state can take. */
+const FULL: Omit<ConnectionState, "subscriptions"> = {
+  pullBy: 9_999_999_999_999,
+  frames: { tokens: 1_000_000_000_000, at: 9_999_999_999_999 },
+  events: { tokens: 1_000_000_000_000, at: 9_999_999_999_999 }
+}
+
 /** The bytes that the platform counts: it keeps a value in the form that Node writes as well. */
 const sizeOf = (value: Session, subscriptions: number) =>
-  serialize(Attachment.encoder(value)(Array.from({ length: subscriptions }, () => LARGEST))).length
+  serialize(
+    Attachment.encoder(value)({
+      subscriptions: Array.from({ length: subscriptions }, () => LARGEST),
+      ...FULL
+    })
+  ).length
 
 describe("Attachment", () => {
   it.prop(
-    "[PULL-9] gives back the session and the subscriptions",
-    { session, subscriptions: FastCheck.array(subscription, { maxLength: 16 }) },
-    ({ session, subscriptions }) => {
-      const decoded = Attachment.decode(Attachment.encoder(session)(subscriptions))
+    "[PULL-9] gives back the session and the state",
+    { session, state },
+    ({ session, state }) => {
+      const decoded = Attachment.decode(Attachment.encoder(session)(state))
       const plain: unknown = JSON.parse(
         JSON.stringify(Either.getOrThrow(decoded), (_, value: unknown) => value)
       )
       expect(plain).toEqual(
-        JSON.parse(JSON.stringify({ version: Attachment.VERSION, session, subscriptions }))
+        JSON.parse(JSON.stringify({ version: Attachment.VERSION, session, ...state }))
       )
     },
     seeded
@@ -99,14 +123,26 @@ describe("Attachment", () => {
     expect(largest("日".repeat(100))).toBeGreaterThan(Attachment.MAX_BYTES - 800)
   })
 
+  it("[PULL-9] what the version before this one left is read", () => {
+    const session = { connectionId: "c", storeId: "store", identity: { user: "ann" }, headers: {} }
+    const text = JSON.stringify({ version: 1, session, subscriptions: [["7", 41, 2, true, true]] })
+    const { subscriptions, ...rest } = Either.getOrThrow(
+      Attachment.decode(new TextEncoder().encode(text))
+    )
+    expect(rest).toEqual({ version: 1, session })
+    expect(subscriptions).toEqual([
+      { requestId: "7", cursor: 41, inFlight: 2, live: true, started: true }
+    ])
+  })
+
   it("[PULL-9] another version, or anything else, is not read", () => {
-    const bytes = Attachment.encoder(ofPayload({ token: "t" }))([LARGEST])
+    const bytes = Attachment.encoder(ofPayload({ token: "t" }))({ subscriptions: [LARGEST] })
     expect(Either.isRight(Attachment.decode(bytes))).toBe(true)
     const good = new TextDecoder().decode(bytes)
     expect(Either.isRight(Attachment.decode(new TextEncoder().encode(good)))).toBe(true)
     for (const bad of [
-      good.replace(`"version":1`, `"version":2`),
-      good.replace(`"version":1,`, ""),
+      good.replace(`"version":2`, `"version":3`),
+      good.replace(`"version":2,`, ""),
       good.replace(`"subscriptions":[[`, `"subscriptions":[[7,`),
       good.replace(`"storeId":"store"`, `"storeId":""`),
       good.slice(0, -1),

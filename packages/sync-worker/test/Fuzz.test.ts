@@ -9,6 +9,7 @@ import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
+import { Alarm } from "../src/Alarm.ts"
 import { EventLog } from "../src/EventLog.ts"
 import { SyncHooks } from "../src/SyncHooks.ts"
 import * as SyncServer from "../src/SyncServer.ts"
@@ -250,7 +251,7 @@ const makeHistory = Effect.gen(function* () {
     if (after === "the server loses its memory") {
       const kept = clients.filter(({ connection }) => connection.closed === undefined)
       server = yield* start
-      for (const { connection } of kept) yield* server.connect(connection, connection.saved)
+      for (const { connection } of kept) yield* server.connect(connection, connection.state)
     }
   })
 
@@ -344,6 +345,7 @@ const makeHistory = Effect.gen(function* () {
 const services = Layer.mergeAll(
   TestLog.layer,
   SyncHooks.layerNone,
+  Alarm.layerNone,
   Limits.Limits.layer({ maxChunksInFlight: WINDOW, maxPageEvents: PAGE })
 )
 

@@ -505,7 +505,7 @@ describe("pulls that outlive the memory", () => {
   const resumed = Effect.fnUntraced(function* (connection: TestConnection) {
     const server = yield* SyncServer
     yield* server.disconnect(connection)
-    yield* server.connect(connection, connection.saved)
+    yield* server.connect(connection, connection.state)
   })
 
   testServer(

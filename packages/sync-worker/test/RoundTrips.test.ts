@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Alarm } from "../src/Alarm.ts"
 import type { StorageError } from "../src/EventLog.ts"
 import * as EventLogSql from "../src/EventLogSql.ts"
 import { SqlEngine } from "../src/SqlEngine.ts"
@@ -38,7 +39,7 @@ const counted = <A, E>(
   const server = SyncServer.layer.pipe(
     Layer.provide(EventLogSql.layer),
     Layer.provide([engine, StoreId.layer(`roundtrips_${++stores}`)]),
-    Layer.provide([SyncHooks.layerNone, Limits.Limits.layer()]),
+    Layer.provide([SyncHooks.layerNone, Limits.Limits.layer(), Alarm.layerNone]),
     Layer.fresh
   )
   const trips = () => {

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { Alarm } from "../src/Alarm.ts"
 import { SyncHooks } from "../src/SyncHooks.ts"
 import * as SyncServer from "../src/SyncServer.ts"
 import * as Telemetry from "../src/Telemetry.ts"
@@ -62,7 +63,7 @@ const layer = (baseUrl: string) =>
     Layer.provide(Telemetry.layerEventLog),
     Layer.provideMerge(TestLog.layer),
     Layer.provide(SyncHooks.layerNone),
-    Layer.provide(Limits.Limits.layer())
+    Layer.provide([Limits.Limits.layer(), Alarm.layerNone])
   )
 
 /** The time, and how many wait for it. */

@@ -19,7 +19,7 @@ export const toConnection = (socket: WebSocket, session: Session): Connection =>
     session,
     send: (frame) => quietly(() => socket.send(frame)),
     close: (code, reason) => close(socket, code, reason),
-    save: (subscriptions) => quietly(() => socket.serializeAttachment(encode(subscriptions)))
+    save: (state) => quietly(() => socket.serializeAttachment(encode(state)))
   }
 }
 

@@ -6,7 +6,7 @@ import { Frame } from "@tidelog/sync-protocol"
 import type { Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Connection, Session, SubscriptionState } from "../../src/Connection.ts"
+import type { Connection, ConnectionState, Session } from "../../src/Connection.ts"
 import { SyncServer } from "../../src/SyncServer.ts"
 import { STORE_ID } from "./frames.ts"
 
@@ -20,7 +20,7 @@ export class TestConnection implements Connection {
   readonly texts: Array<string> = []
   readonly frames: Array<Frame.ServerFrame> = []
   /** What would outlive the object's memory. */
-  saved: ReadonlyArray<SubscriptionState> = []
+  state: ConnectionState = { subscriptions: [] }
   closed: { readonly code: number; readonly reason: string } | undefined
   /** What the server did with the connection after its end. */
   readonly afterEnd: Array<string> = []
@@ -56,10 +56,15 @@ export class TestConnection implements Connection {
     this.closed = { code, reason }
   }
 
-  save(subscriptions: ReadonlyArray<SubscriptionState>): void {
+  save(state: ConnectionState): void {
     if (this.#gone) this.afterEnd.push("save")
     // As text, so that nothing of it is shared with the server.
-    this.saved = structuredClone(subscriptions)
+    this.state = structuredClone(state)
+  }
+
+  /** The pulls that would outlive the object's memory. */
+  get saved(): ConnectionState["subscriptions"] {
+    return this.state.subscriptions
   }
 
   // What the test does as the client.
@@ -113,12 +118,12 @@ export class TestConnection implements Connection {
 
 /** A connection that the server has taken on. */
 export const connect = (
-  subscriptions?: ReadonlyArray<SubscriptionState>,
+  subscriptions?: ConnectionState["subscriptions"],
   session?: Partial<Session>
 ): Effect.Effect<TestConnection, never, SyncServer> =>
   Effect.gen(function* () {
     const server = yield* SyncServer
     const connection = new TestConnection(session)
-    yield* server.connect(connection, subscriptions)
+    yield* server.connect(connection, subscriptions && { subscriptions })
     return connection
   })

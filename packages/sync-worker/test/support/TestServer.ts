@@ -3,6 +3,7 @@ import { it } from "@effect/vitest"
 import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Alarm } from "../../src/Alarm.ts"
 import type { StorageError } from "../../src/EventLog.ts"
 import * as SyncHooks from "../../src/SyncHooks.ts"
 import * as SyncServer from "../../src/SyncServer.ts"
@@ -18,7 +19,7 @@ export const layer = (options: ServerOptions = {}): Layer.Layer<TestServices, St
   SyncServer.layer.pipe(
     Layer.provideMerge(TestLog.layer),
     Layer.provide(SyncHooks.layer(options)),
-    Layer.provide(Limits.Limits.layer(options.limits))
+    Layer.provide([Limits.Limits.layer(options.limits), Alarm.layerNone])
   )
 
 /** Declares a test on a new server. */

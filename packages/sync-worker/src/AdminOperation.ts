@@ -1,0 +1,308 @@
+/**
+ * The operations on a store, as they travel from the Worker to the store's object.
+ *
+ * @since 0.1.0
+ */
+import { Handshake, LogEvent, Message, SyncError } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { StorageError } from "./EventLog.ts"
+import type { PushError } from "./Pushes.ts"
+import { StoreInfo } from "./StoreAdmin.ts"
+import type { StoreAdmin } from "./StoreAdmin.ts"
+
+/**
+ * The store cannot be reached, or its storage does not answer. An operation that changes it may
+ * have taken effect all the same; every one of them may be repeated.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>(
+  "@tidelog/sync-worker/StoreUnavailable"
+)("StoreUnavailable", { message: Schema.String }) {}
+
+/**
+ * The events do not continue the store's log. `head`: where it ends.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotAtHead extends Schema.TaggedError<NotAtHead>("@tidelog/sync-worker/NotAtHead")(
+  "NotAtHead",
+  { head: LogEvent.SeqNum }
+) {
+  override get message() {
+    return `the store's log ends at ${this.head}; the events do not continue it`
+  }
+}
+
+/**
+ * What was sent is no chain of events that can be stored.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidEvents extends Schema.TaggedError<InvalidEvents>(
+  "@tidelog/sync-worker/InvalidEvents"
+)("InvalidEvents", { message: Schema.String }) {}
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export const OperationError = Schema.Union(StoreUnavailable, NotAtHead, InvalidEvents)
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type OperationError = typeof OperationError.Type
+
+/**
+ * Some of a store's events, as the texts of their `PulledEvent`s, each on a line of its own.
+ * `last`: the position of the last one; absent if there are none.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Lines = Schema.Struct({
+  text: Schema.String,
+  last: Schema.optional(LogEvent.SeqNum)
+})
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const NewBackend = Schema.Struct({ backendId: SyncError.BackendId })
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Closed = Schema.Struct({ closed: Schema.NonNegativeInt })
+
+const failure = OperationError
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export class Info extends Schema.TaggedRequest<Info>("@tidelog/sync-worker/Info")("Info", {
+  failure,
+  success: StoreInfo,
+  payload: {}
+}) {}
+
+/**
+ * The events after a position, up to a number and to a size in bytes, and at least one if there is
+ * one.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export class Read extends Schema.TaggedRequest<Read>("@tidelog/sync-worker/Read")("Read", {
+  failure,
+  success: Lines,
+  payload: { after: LogEvent.SeqNum, maxEvents: Schema.Positive, maxBytes: Schema.Positive }
+}) {}
+
+/**
+ * Appends events with the times that they have. The same events may be sent again.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export class Restore extends Schema.TaggedRequest<Restore>("@tidelog/sync-worker/Restore")(
+  "Restore",
+  {
+    failure,
+    success: Schema.Void,
+    payload: { events: Schema.NonEmptyArray(Message.PulledEvent) }
+  }
+) {}
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export class Reset extends Schema.TaggedRequest<Reset>("@tidelog/sync-worker/Reset")("Reset", {
+  failure,
+  success: NewBackend,
+  payload: {}
+}) {}
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export class Renew extends Schema.TaggedRequest<Renew>("@tidelog/sync-worker/Renew")("Renew", {
+  failure,
+  success: NewBackend,
+  payload: {}
+}) {}
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export class Delete extends Schema.TaggedRequest<Delete>("@tidelog/sync-worker/Delete")("Delete", {
+  failure,
+  success: Schema.Void,
+  payload: {}
+}) {}
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export class Revoke extends Schema.TaggedRequest<Revoke>("@tidelog/sync-worker/Revoke")("Revoke", {
+  failure,
+  success: Closed,
+  payload: { identity: Schema.Unknown }
+}) {}
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export const Operation = Schema.Union(Info, Read, Restore, Reset, Renew, Delete, Revoke)
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export type Operation = typeof Operation.Type
+
+/**
+ * What an operation answers.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export type Result = Schema.WithResult.Success<Operation>
+
+/**
+ * Whether the log is another one after an operation, so that its server must be started again.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const replacesLog = ({ _tag }: Operation): boolean =>
+  _tag === "Reset" || _tag === "Renew" || _tag === "Delete"
+
+/**
+ * Runs an operation on the server of its store.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const run = (
+  admin: StoreAdmin,
+  operation: Operation
+): Effect.Effect<Result, OperationError> => {
+  switch (operation._tag) {
+    case "Info":
+      return available(admin.info)
+    case "Read":
+      return Effect.map(available(admin.read(operation.after, operation)), (entries) => ({
+        text: entries.map(({ json }) => `${json}\n`).join(""),
+        last: entries.at(-1)?.seqNum
+      }))
+    case "Restore":
+      return Effect.mapError(admin.restore(operation.events), whyNotRestored)
+    case "Reset":
+      return Effect.map(available(admin.reset), (backendId) => ({ backendId }))
+    case "Renew":
+      return Effect.map(available(admin.renew), (backendId) => ({ backendId }))
+    case "Delete":
+      return available(admin.remove)
+    case "Revoke":
+      return Effect.map(admin.revoke(operation.identity), (closed) => ({ closed }))
+  }
+}
+
+/** The storage's own words stay in the server's log. */
+const available = <A>(effect: Effect.Effect<A, StorageError>) =>
+  effect.pipe(
+    Effect.tapError((error) => Effect.logError(error.message, Cause.fail(error))),
+    Effect.mapError(({ message }) => new StoreUnavailable({ message }))
+  )
+
+const whyNotRestored = (error: PushError): OperationError => {
+  switch (error._tag) {
+    case "ServerAheadError":
+      return new NotAtHead({ head: error.minimumExpectedNum })
+    case "BackendIdMismatchError":
+      return new StoreUnavailable({ message: "the store is another one now" })
+    case "Refusal":
+      return error.name === "StorageUnavailable"
+        ? new StoreUnavailable({ message: error.message })
+        : new InvalidEvents({ message: error.message })
+  }
+}
+
+const Envelope = Schema.parseJson(
+  Schema.Struct({ storeId: Handshake.StoreId, operation: Operation })
+)
+
+/**
+ * @since 0.1.0
+ * @category codecs
+ */
+export const encode = Schema.encode(Envelope)
+
+/**
+ * @since 0.1.0
+ * @category codecs
+ */
+export const decode = Schema.decode(Envelope)
+
+/**
+ * An operation together with the type of what it answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OperationOf<Success> = Operation
+  & Schema.WithResult<Success, unknown, OperationError, unknown, never>
+
+/**
+ * Runs what has come as text, and answers as text. Whatever goes wrong is part of the answer.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const answer = (
+  text: string,
+  operate: (
+    storeId: Handshake.StoreId,
+    operation: Operation
+  ) => Effect.Effect<Result, OperationError>
+): Effect.Effect<string> =>
+  Effect.gen(function* () {
+    const { operation, storeId } = yield* decode(text)
+    const exit = yield* Effect.exit(operate(storeId, operation))
+    // Each operation's answer is written by its own Schema; their union has lost which is which.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const encoded = yield* Schema.serializeExit(operation as OperationOf<Result>, exit)
+    return JSON.stringify(encoded)
+  }).pipe(Effect.orDie)
+
+/**
+ * Reads the answer to an operation.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
+export const readAnswer = <Success>(
+  operation: OperationOf<Success>,
+  text: string
+): Effect.Effect<Success, OperationError> =>
+  Effect.try(() => JSON.parse(text) as unknown).pipe(
+    Effect.flatMap((encoded) => Schema.deserializeExit(operation, encoded)),
+    Effect.orDie,
+    Effect.flatten
+  )

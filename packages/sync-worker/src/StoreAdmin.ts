@@ -1,0 +1,150 @@
+/**
+ * What is done to a store from outside its clients: look at it, fill it, empty it, end accesses.
+ *
+ * @since 0.1.0
+ */
+import { Handshake, SyncError } from "@tidelog/sync-protocol"
+import type { LogEvent, Message } from "@tidelog/sync-protocol"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type * as Clients from "./Clients.ts"
+import * as Delivery from "./Delivery.ts"
+import type { EventLogService, LogEntry, PageSize, StorageError } from "./EventLog.ts"
+import { isContained } from "./internal/contained.ts"
+import type { PushError, Pushes } from "./Pushes.ts"
+import type { Tail } from "./Tail.ts"
+
+/**
+ * A store at a glance.
+ *
+ * - `backendId`: names this incarnation of its log. `head`: the `seqNum` of the last event.
+ * - `events`: how many there are. `bytes`: the size of their texts.
+ * - `sockets`: connections that are open. `subscriptions`: pulls that they have open.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const StoreInfo = Schema.Struct({
+  backendId: SyncError.BackendId,
+  head: Schema.NonNegativeInt,
+  events: Schema.NonNegativeInt,
+  bytes: Schema.NonNegativeInt,
+  sockets: Schema.NonNegativeInt,
+  subscriptions: Schema.NonNegativeInt
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type StoreInfo = typeof StoreInfo.Type
+
+/**
+ * `reset`, `renew` and `remove` replace the log: every connection is told and closed, and the
+ * server must be started again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoreAdmin {
+  readonly info: Effect.Effect<StoreInfo, StorageError>
+
+  /** The events after a position, each as the text of its `PulledEvent`. */
+  readonly read: (
+    after: LogEvent.SeqNum,
+    size: PageSize
+  ) => Effect.Effect<ReadonlyArray<LogEntry>, StorageError>
+
+  /** Appends events with the times that they have from elsewhere. Clients see them as any others. */
+  readonly restore: (
+    events: NonEmptyReadonlyArray<Message.PulledEvent>
+  ) => Effect.Effect<void, PushError>
+
+  /** All events are gone, and the log has a new backendId. */
+  readonly reset: Effect.Effect<SyncError.BackendId, StorageError>
+
+  /** The log has a new backendId, and keeps its events. */
+  readonly renew: Effect.Effect<SyncError.BackendId, StorageError>
+
+  /** The store is gone. */
+  readonly remove: Effect.Effect<void, StorageError>
+
+  /**
+   * Closes the connections of an identity. `identity`: what the authorisation returned, or a part
+   * of it. How many were closed.
+   */
+  readonly revoke: (identity: unknown) => Effect.Effect<number>
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly log: EventLogService
+  readonly tail: Tail
+  readonly clients: Clients.Clients
+  readonly pushes: Pushes
+}): StoreAdmin => {
+  const { clients, log, pushes, tail } = options
+
+  const closeAll = (code: number, reason: string) => clients.closeWhere(() => true, code, reason)
+
+  /** Every pull is told that its log is another one now. */
+  const tellEveryone = (backendId: SyncError.BackendId) => {
+    const error = new SyncError.BackendIdMismatchError({
+      expected: backendId,
+      received: log.backendId
+    })
+    clients.forEachPull((client, requestId) => {
+      Delivery.sendExit(client, requestId, Exit.fail(error))
+    })
+  }
+
+  /**
+   * Replaces the log while no push is under way. What became of it after an error, nobody knows:
+   * connections end in any case.
+   */
+  const replace = <A>(
+    change: Effect.Effect<A, StorageError>,
+    onReplaced: (result: A) => Effect.Effect<unknown>
+  ) =>
+    change.pipe(
+      Effect.tap(onReplaced),
+      Effect.ensuring(closeAll(Handshake.CloseCode.serviceRestart, "please connect again")),
+      Effect.uninterruptible,
+      pushes.alone
+    )
+
+  const withNewId = (change: Effect.Effect<SyncError.BackendId, StorageError>) =>
+    replace(change, (backendId) =>
+      Effect.zipRight(
+        Effect.sync(() => tellEveryone(backendId)),
+        closeAll(Handshake.CloseCode.serviceRestart, "the log was replaced")
+      )
+    )
+
+  return {
+    info: Effect.gen(function* () {
+      const known = tail.head()
+      const head = yield* log.head
+      tail.correct(known, head)
+      return { backendId: log.backendId, head, ...(yield* log.stats), ...clients.count() }
+    }),
+    read: log.read,
+    restore: (events) => Effect.zipRight(pushes.restore(events), clients.pumpEveryone),
+    reset: withNewId(log.reset),
+    renew: withNewId(log.renew),
+    remove: replace(log.remove, () => closeAll(Handshake.CloseCode.gone, "the store was deleted")),
+    revoke: (identity) =>
+      clients.closeWhere(
+        (session) =>
+          Predicate.isNotUndefined(session.identity) && isContained(identity, session.identity),
+        Handshake.CloseCode.unauthorized,
+        "the access was revoked"
+      )
+  }
+}
