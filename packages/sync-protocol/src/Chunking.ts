@@ -12,7 +12,9 @@ const encoder = new TextEncoder()
  * @since 0.1.0
  * @category sizes
  */
-export const byteLength = (text: string): number => encoder.encode(text).length
+export const byteLength = (text: string): number =>
+  // Most of what is measured is ASCII, and then nothing has to be encoded.
+  /^[\0-\x7f]*$/.test(text) ? text.length : encoder.encode(text).length
 
 /**
  * Splits `items` into runs, in order, of at most `maxItems` items and `maxBytes` bytes each.

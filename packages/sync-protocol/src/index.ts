@@ -6,6 +6,7 @@
 export * as Chunking from "./Chunking.ts"
 export * as Dialect from "./Dialect.ts"
 export * as Frame from "./Frame.ts"
+export * as FrameReader from "./FrameReader.ts"
 export * as FrameText from "./FrameText.ts"
 export * as Handshake from "./Handshake.ts"
 export * as Limits from "./Limits.ts"

@@ -6,7 +6,7 @@
 import { Chunking, LogEvent, Refusal } from "@tidelog/sync-protocol"
 import type { FrameText, Limits } from "@tidelog/sync-protocol"
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { isDeeperThan } from "./internal/depth.ts"
 
 /**
@@ -31,6 +31,23 @@ const MAX_NAME = 256
  */
 const MAX_DEPTH = 1_000
 
+/** The JSON of an event's arguments. Not if they are too deep. */
+const toText = (args: unknown): string | undefined | TooDeep => {
+  if (args === undefined) return undefined
+  try {
+    const text = JSON.stringify(args)
+    // Each level takes a bracket at each end, so a shorter text cannot be too deep.
+    return text.length > 2 * MAX_DEPTH && isDeeperThan(args, MAX_DEPTH) ? tooDeep : text
+  } catch {
+    // The engine recurses as well.
+    return tooDeep
+  }
+}
+
+const tooDeep = Symbol("too deep")
+
+type TooDeep = typeof tooDeep
+
 /** A SQLite text is UTF-8 without a NUL. Arguments are JSON, which escapes both. */
 const isName = (text: string): boolean =>
   text.length <= MAX_NAME && text.isWellFormed() && !text.includes("\0")
@@ -38,36 +55,37 @@ const isName = (text: string): boolean =>
 const refusal = (name: Refusal.RefusalName, message: string) =>
   new Refusal.Refusal({ name, message })
 
-/** Why a batch cannot be stored, as far as that shows before it is text. */
-const findFault = (batch: Batch, limits: Limits.LimitsService): Refusal.Refusal | undefined => {
-  if (batch.length > limits.maxBatchEvents) {
-    return refusal(
-      "BatchTooLarge",
-      `the push has ${batch.length} events; at most ${limits.maxBatchEvents} are taken at once`
-    )
-  }
-  const broken = LogEvent.findBrokenLink(batch)
-  if (broken !== undefined) return refusal("InvalidBatch", broken.message)
-  for (const { args, clientId, name, seqNum, sessionId } of batch) {
-    if (!isName(name) || !isName(clientId) || !isName(sessionId)) {
-      return refusal(
-        "InvalidBatch",
-        `event ${seqNum} has a name or an id that is no valid text, or is longer than ${MAX_NAME} characters`
-      )
-    }
-    if (isDeeperThan(args, MAX_DEPTH)) {
-      return refusal("InvalidBatch", `event ${seqNum} is nested deeper than ${MAX_DEPTH} levels`)
-    }
-  }
-  return undefined
+/** Bytes of an event's name and arguments. Counted only where the length leaves it open. */
+const isLargerThan = (limit: number, name: string, args: string | undefined): boolean => {
+  const length = name.length + (args?.length ?? 0)
+  if (length * 3 <= limit) return false
+  return length > limit || Chunking.byteLength(name) + Chunking.byteLength(args ?? "") > limit
 }
 
-/** Bytes of an event's name and arguments. Counted only where the length leaves it open. */
-const sizeOf = (part: FrameText.EventParts, limit: number): number => {
-  const length = part.name.length + (part.args?.length ?? 0)
-  return length * 3 <= limit
-    ? length
-    : Chunking.byteLength(part.name) + Chunking.byteLength(part.args ?? "")
+/** An event as it is stored, or why it cannot be. */
+const toPart = (
+  event: LogEvent.LogEvent,
+  maxBytes: number,
+  createdAt: string
+): FrameText.EventParts | Refusal.Refusal => {
+  const { clientId, name, parentSeqNum, seqNum, sessionId } = event
+  if (!isName(name) || !isName(clientId) || !isName(sessionId)) {
+    return refusal(
+      "InvalidBatch",
+      `event ${seqNum} has a name or an id that is no valid text, or is longer than ${MAX_NAME} characters`
+    )
+  }
+  const args = toText(event.args)
+  if (args === tooDeep) {
+    return refusal("InvalidBatch", `event ${seqNum} is nested deeper than ${MAX_DEPTH} levels`)
+  }
+  if (isLargerThan(maxBytes, name, args)) {
+    return refusal(
+      "EventTooLarge",
+      `event ${seqNum} (${name.slice(0, 100)}) is larger than ${maxBytes} bytes`
+    )
+  }
+  return { name, args, seqNum, parentSeqNum, clientId, sessionId, createdAt }
 }
 
 /**
@@ -83,27 +101,24 @@ export const toParts = (
   batch: Batch,
   limits: Limits.LimitsService,
   createdAt: (index: number) => string
-): Effect.Effect<NonEmptyReadonlyArray<FrameText.EventParts>, Refusal.Refusal> =>
-  Effect.suspend(() => {
-    const fault = findFault(batch, limits)
-    if (fault !== undefined) return Effect.fail(fault)
-    const toPart = (event: LogEvent.LogEvent, index: number): FrameText.EventParts => ({
-      ...event,
-      args: event.args === undefined ? undefined : JSON.stringify(event.args),
-      createdAt: createdAt(index)
-    })
-    const [first, ...rest] = batch
-    const parts: NonEmptyReadonlyArray<FrameText.EventParts> = [
-      toPart(first, 0),
-      ...rest.map((event, index) => toPart(event, index + 1))
-    ]
-    const tooLarge = parts.find((part) => sizeOf(part, limits.maxEventBytes) > limits.maxEventBytes)
-    return tooLarge === undefined
-      ? Effect.succeed(parts)
-      : Effect.fail(
-          refusal(
-            "EventTooLarge",
-            `event ${tooLarge.seqNum} (${tooLarge.name.slice(0, 100)}) is larger than ${limits.maxEventBytes} bytes`
-          )
-        )
-  })
+): Either.Either<NonEmptyReadonlyArray<FrameText.EventParts>, Refusal.Refusal> => {
+  if (batch.length > limits.maxBatchEvents) {
+    return Either.left(
+      refusal(
+        "BatchTooLarge",
+        `the push has ${batch.length} events; at most ${limits.maxBatchEvents} are taken at once`
+      )
+    )
+  }
+  const broken = LogEvent.findBrokenLink(batch)
+  if (broken !== undefined) return Either.left(refusal("InvalidBatch", broken.message))
+  const parts: Array<FrameText.EventParts> = []
+  for (const [index, event] of batch.entries()) {
+    const part = toPart(event, limits.maxEventBytes, createdAt(index))
+    if (part instanceof Refusal.Refusal) return Either.left(part)
+    parts.push(part)
+  }
+  return isNonEmpty(parts)
+    ? Either.right(parts)
+    : Either.left(refusal("InvalidBatch", "the batch is empty"))
+}

@@ -166,7 +166,7 @@ export const makeDurableObjectFromLayer = <E>(
     }
 
     override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer) {
-      return Effect.runPromise(this.#store.message(socket, data))
+      return this.#store.message(socket, data)
     }
 
     override webSocketClose(socket: WebSocket, code: number, reason: string) {

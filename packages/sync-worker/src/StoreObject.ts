@@ -17,7 +17,7 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import type * as Runtime from "effect/Runtime"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as AdminOperation from "./AdminOperation.ts"
 import { Alarm } from "./Alarm.ts"
@@ -83,7 +83,8 @@ export type Transport = "ws" | "http" | "do-rpc"
  */
 export interface StoreObject {
   readonly fetch: (request: Request) => Effect.Effect<Response>
-  readonly message: (socket: WebSocket, data: string | ArrayBuffer) => Effect.Effect<void>
+  /** A Promise, and no Effect: most frames are handled in the server's own runtime, and no other. */
+  readonly message: (socket: WebSocket, data: string | ArrayBuffer) => Promise<void>
   readonly closed: (socket: WebSocket, code: number, reason: string) => Effect.Effect<void>
   readonly failed: (socket: WebSocket) => Effect.Effect<void>
   readonly alarm: Effect.Effect<void>
@@ -95,6 +96,7 @@ export interface StoreObject {
 /** The server while it is in memory. */
 interface Activation {
   readonly runtime: Runtime.Runtime<SyncServer | Limits.Limits>
+  readonly run: (effect: Effect.Effect<void>) => Promise<void>
   readonly server: SyncServerService
   readonly limits: Limits.LimitsService
   readonly dispose: Effect.Effect<void>
@@ -129,6 +131,8 @@ export const make = <E>(options: {
   const alarm = ObjectAlarm.make(state.storage)
 
   let activation: Deferred.Deferred<Activation, StartFailed> | undefined
+  /** The same once it is there. */
+  let started: Activation | undefined
 
   /** The server, started if it is not in memory. A start that failed is not kept. */
   const activate = (storeId: Handshake.StoreId): Effect.Effect<Activation, StartFailed> =>
@@ -138,7 +142,8 @@ export const make = <E>(options: {
       activation = starting
       return start(storeId).pipe(
         Effect.onExit((exit) => {
-          if (Exit.isFailure(exit)) activation = undefined
+          if (Exit.isSuccess(exit)) started = exit.value
+          else activation = undefined
           return Deferred.done(starting, exit)
         })
       )
@@ -159,6 +164,7 @@ export const make = <E>(options: {
     return managed.runtimeEffect.pipe(
       Effect.map((runtime) => ({
         runtime,
+        run: Runtime.runPromise(runtime),
         server: Context.get(runtime.context, SyncServer),
         limits: Context.get(runtime.context, Limits.Limits),
         dispose: managed.disposeEffect,
@@ -283,6 +289,7 @@ export const make = <E>(options: {
       return Effect.suspend(() => {
         const replacing = Deferred.unsafeMake<Activation, StartFailed>(FiberId.none)
         activation = replacing
+        started = undefined
         return run.pipe(
           Effect.ensuring(
             Effect.suspend(() => {
@@ -348,18 +355,22 @@ export const make = <E>(options: {
       )
     },
 
-    message: (socket, data) =>
-      activationOf(socket).pipe(
-        Effect.flatMap((active) => {
-          const connection = active?.connections.get(socket)
-          if (active === undefined || connection === undefined) return Effect.void
-          const frame = typeof data === "string" ? data : new Uint8Array(data)
-          return Effect.provide(active.server.receive(connection, frame), active.runtime)
-        }),
+    message: (socket, data) => {
+      const receive = (active: Activation | undefined): Promise<void> => {
+        const connection = active?.connections.get(socket)
+        if (active === undefined || connection === undefined) return Promise.resolve()
+        const frame = typeof data === "string" ? data : new Uint8Array(data)
+        return active.run(active.server.receive(connection, frame))
+      }
+      if (started !== undefined) return receive(started)
+      return activationOf(socket).pipe(
+        Effect.flatMap((active) => Effect.promise(() => receive(active))),
         Effect.catchTag("StartFailed", () =>
           Effect.sync(() => Sockets.close(socket, Handshake.CloseCode.tryAgainLater, CANNOT_OPEN))
-        )
-      ),
+        ),
+        Effect.runPromise
+      )
+    },
 
     closed: (socket, code, reason) =>
       Effect.zipRight(

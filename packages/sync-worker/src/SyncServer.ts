@@ -6,12 +6,14 @@
  *
  * @since 0.1.0
  */
-import { Frame, Handshake, Limits, Message, Refusal } from "@tidelog/sync-protocol"
+import { Frame, FrameReader, Handshake, Limits, Message, Refusal } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -72,9 +74,7 @@ export class SyncServer extends Context.Tag("@tidelog/sync-worker/SyncServer")<
   SyncServerService
 >() {}
 
-const decodeFrame = Schema.decodeUnknownEither(Frame.ClientFrameFromText)
 const decodePull = Schema.decodeUnknownEither(Message.PullRequest)
-const decodePush = Schema.decodeUnknownEither(Message.PushRequest)
 
 /**
  * @since 0.1.0
@@ -180,7 +180,9 @@ export const make: Effect.Effect<
       case Message.PULL:
         return admit(client, id, decodePull(payload), (pull) => pulls.open(client, id, pull))
       case Message.PUSH:
-        return admit(client, id, decodePush(payload), (batch) => admitPush(client, id, batch))
+        return admit(client, id, FrameReader.pushRequest(payload), (batch) =>
+          admitPush(client, id, batch)
+        )
       default:
         return refuse(
           client,
@@ -247,7 +249,7 @@ export const make: Effect.Effect<
           const reason = `a frame may have ${limits.maxFrameBytes} bytes`
           return clients.close(client, Handshake.CloseCode.messageTooBig, reason)
         }
-        const frame = decodeFrame(toText(data))
+        const frame = FrameReader.clientFrame(toText(data))
         if (Either.isLeft(frame)) {
           const reason = "not a frame of this protocol"
           return clients.close(client, Handshake.CloseCode.invalidFrame, reason)
@@ -266,11 +268,12 @@ export const make: Effect.Effect<
 export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits.Limits | Alarm> =
   Layer.effect(SyncServer, make)
 
-const annotate = (connection: Connection) =>
-  Effect.annotateLogs({
-    storeId: connection.session.storeId,
-    connectionId: connection.session.connectionId
-  })
+/** Whose log lines they are. Set once a frame, so without a copy of what else is set. */
+const annotate = ({ session }: Connection) =>
+  Effect.locally(
+    FiberRef.currentLogAnnotations,
+    HashMap.make(["storeId", session.storeId], ["connectionId", session.connectionId])
+  )
 
 const refuse = (
   client: Delivery.Client,

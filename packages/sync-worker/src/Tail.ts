@@ -89,13 +89,15 @@ export const make = (options: {
     }
   }
 
+  /** Makes room for an eighth more than is needed: an array that is cut at each push costs its length. */
   const forget = () => {
+    if (bytes <= MAX_BYTES) return
     let dropped = 0
-    for (; bytes > MAX_BYTES && dropped < entries.length; dropped++) {
+    for (; bytes > (MAX_BYTES / 8) * 7 && dropped < entries.length; dropped++) {
       bytes -= entries[dropped]?.bytes ?? 0
       start = entries[dropped]?.seqNum ?? start
     }
-    if (dropped > 0) entries = entries.slice(dropped)
+    entries = entries.slice(dropped)
   }
 
   const moveTo = (position: LogEvent.SeqNum) => {

@@ -1,0 +1,141 @@
+/** The reader by hand says what the Schemas say, of good frames and of bad ones. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as Schema from "effect/Schema"
+import * as Frame from "../src/Frame.ts"
+import * as FrameReader from "../src/FrameReader.ts"
+import * as Message from "../src/Message.ts"
+
+const seeded = { fastCheck: { seed: 20_260_801, numRuns: 400 } }
+
+const bySchema = {
+  frame: Schema.decodeUnknownEither(Frame.ClientFrameFromText),
+  push: Schema.decodeUnknownEither(Message.PushRequest)
+}
+
+/** What was read, or that nothing could be. */
+const outcome = <A, E>(read: Either.Either<A, E>) =>
+  Either.match(read, { onLeft: () => "unreadable", onRight: (value) => ({ value }) })
+
+type Json = { [key: string]: unknown }
+
+const text = FastCheck.oneof(FastCheck.string(), FastCheck.string16bits())
+const position = FastCheck.oneof(
+  { weight: 6, arbitrary: FastCheck.nat() },
+  { weight: 6, arbitrary: FastCheck.maxSafeNat() },
+  { weight: 1, arbitrary: FastCheck.constantFrom(-1, -0, 0.5, 2 ** 53, 1e300, null, "7") }
+)
+const id = FastCheck.oneof(
+  { weight: 4, arbitrary: FastCheck.stringMatching(/^[0-9]{1,32}$/) },
+  { weight: 1, arbitrary: FastCheck.constantFrom("", "1".repeat(33), " 1", "1\n", "٣", 7, null) }
+)
+const anything = FastCheck.jsonValue({ maxDepth: 2 })
+
+/** An object with each of some keys, or without, or with something else in its place. */
+const loosely = (fields: { readonly [key: string]: FastCheck.Arbitrary<unknown> }) =>
+  FastCheck.tuple(
+    FastCheck.record(fields),
+    FastCheck.oneof(
+      { weight: 9, arbitrary: FastCheck.constant(null) },
+      { weight: 1, arbitrary: FastCheck.constantFrom(...Object.keys(fields)) }
+    ),
+    FastCheck.option(anything, { nil: undefined }),
+    FastCheck.option(FastCheck.dictionary(FastCheck.constantFrom("extra", "sampled"), anything))
+  ).map(([object, key, other, extra]): Json => {
+    const result: Json = { ...object, ...extra }
+    if (key === null) return result
+    if (other === undefined) delete result[key]
+    else result[key] = other
+    return result
+  })
+
+const event = loosely({
+  name: text,
+  args: anything,
+  seqNum: position,
+  parentSeqNum: position,
+  clientId: text,
+  sessionId: text
+})
+
+const option = FastCheck.oneof(
+  FastCheck.constant({ _tag: "None" }),
+  loosely({ _tag: FastCheck.constantFrom("Some", "None", "Other"), value: text })
+)
+
+const push = loosely({
+  storeId: text,
+  payload: anything,
+  batch: FastCheck.array(event, { maxLength: 3 }),
+  backendId: option
+})
+
+const frame = FastCheck.oneof(
+  loosely({
+    _tag: FastCheck.constant("Request"),
+    id,
+    tag: text,
+    payload: anything,
+    headers: FastCheck.oneof(
+      FastCheck.constant([]),
+      FastCheck.array(FastCheck.tuple(text, text), { maxLength: 2 }),
+      anything
+    )
+  }),
+  loosely({
+    _tag: FastCheck.constant("Request"),
+    id,
+    tag: text,
+    payload: anything,
+    traceId: text,
+    spanId: text,
+    sampled: FastCheck.boolean()
+  }),
+  loosely({
+    _tag: FastCheck.constantFrom("Ack", "Interrupt", "Ping", "Eof", "Pong"),
+    requestId: id
+  })
+)
+
+describe("FrameReader", () => {
+  it.prop(
+    "[FRAME-2][FRAME-3] reads a frame as its Schema does",
+    { frame },
+    ({ frame }) => {
+      const json = JSON.stringify(frame)
+      expect(outcome(FrameReader.clientFrame(json))).toEqual(outcome(bySchema.frame(json)))
+    },
+    seeded
+  )
+
+  it.prop(
+    "[FRAME-5] reads any text as its Schema does",
+    {
+      text: FastCheck.oneof(FastCheck.string(), FastCheck.json(), FastCheck.string16bits())
+    },
+    ({ text }) => {
+      expect(outcome(FrameReader.clientFrame(text))).toEqual(outcome(bySchema.frame(text)))
+    },
+    seeded
+  )
+
+  it.prop(
+    "[EVENT-1][EVENT-2] reads a push as its Schema does",
+    { push: FastCheck.oneof({ weight: 9, arbitrary: push }, { weight: 1, arbitrary: anything }) },
+    ({ push }) => {
+      const payload: unknown = JSON.parse(JSON.stringify(push))
+      expect(outcome(FrameReader.pushRequest(payload))).toEqual(outcome(bySchema.push(payload)))
+    },
+    seeded
+  )
+
+  it("[EVENT-1] the property sees both readable and unreadable pushes", () => {
+    const samples = FastCheck.sample(push, { seed: 1, numRuns: 500 })
+    const readable = samples.filter((sample) =>
+      Either.isRight(bySchema.push(JSON.parse(JSON.stringify(sample))))
+    )
+    expect(readable.length).toBeGreaterThan(50)
+    expect(readable.length).toBeLessThan(450)
+  })
+})
