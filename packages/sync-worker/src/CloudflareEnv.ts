@@ -71,7 +71,7 @@ export const durableObjects = (
  * @since 0.1.0
  * @category tags
  */
-export class ObjectStorage extends Context.Tag("@tidelog/sync-worker/ObjectStorage")<
+export class ObjectStorage extends Context.Tag("@tidelog/sync-worker/CloudflareEnv/ObjectStorage")<
   ObjectStorage,
   Storage
 >() {}
