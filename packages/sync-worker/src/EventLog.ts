@@ -52,6 +52,22 @@ export interface LogEntry {
 }
 
 /**
+ * Events as the log gives them for a page.
+ *
+ * `upTo`: the position of the last, `undefined` if there is none. `text`: the texts of their
+ * `PulledEvent`s, joined by commas. `bytes`: its length in UTF-8.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LogPage {
+  readonly upTo: LogEvent.SeqNum | undefined
+  readonly text: string
+  readonly events: number
+  readonly bytes: number
+}
+
+/**
  * How much one read may give: a number of events and of bytes. The first event is given whatever
  * its size.
  *
@@ -110,6 +126,14 @@ export interface EventLogService {
     after: LogEvent.SeqNum,
     size: PageSize
   ) => Effect.Effect<ReadonlyArray<LogEntry>, StorageError>
+
+  /**
+   * The same events as `read` gives, as one text: for a page that goes out as it is.
+   */
+  readonly readPage: (
+    after: LogEvent.SeqNum,
+    size: PageSize
+  ) => Effect.Effect<LogPage, StorageError>
 
   /**
    * When the event at exactly this position was stored: ISO 8601, `undefined` if there is no such

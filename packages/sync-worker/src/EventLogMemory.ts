@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import { EventLog, HeadMismatch, StorageError } from "./EventLog.ts"
 import type { EventLogService, LogEntry } from "./EventLog.ts"
 import { toEntry } from "./internal/entry.ts"
-import { takePage } from "./internal/page.ts"
+import { takePage, toLogPage } from "./internal/page.ts"
 import { randomHex } from "./internal/randomHex.ts"
 import { StoreId } from "./StoreId.ts"
 
@@ -106,6 +106,10 @@ export const makeIn = (
         }),
       read: (after, size) =>
         withLog("read the log", ({ entries }) => Effect.succeed(takePage(entries, after, size))),
+      readPage: (after, size) =>
+        withLog("read the log", ({ entries }) =>
+          Effect.succeed(toLogPage(takePage(entries, after, size)))
+        ),
       createdAt: (seqNum) =>
         withLog("read an event's time", ({ events }) =>
           Effect.succeed(events.find((event) => event.seqNum === seqNum)?.createdAt)

@@ -14,6 +14,7 @@ import { EventLog, HeadMismatch, StorageError } from "./EventLog.ts"
 import type { EventLogService } from "./EventLog.ts"
 import * as EventLogStatements from "./EventLogStatements.ts"
 import { toEntry } from "./internal/entry.ts"
+import { toLogPage } from "./internal/page.ts"
 import { decodeRows } from "./internal/rows.ts"
 import { SqlEngine } from "./SqlEngine.ts"
 import type { Statement } from "./SqlEngine.ts"
@@ -31,6 +32,15 @@ const OpenedRow = Schema.Tuple(
 )
 
 const BackendIdRow = Schema.Tuple(Schema.Struct({ backendId: SyncError.BackendId }))
+
+const PageRow = Schema.Tuple(
+  Schema.Struct({
+    upTo: Schema.NullOr(Schema.Int),
+    events: Schema.Int,
+    bytes: Schema.NullOr(Schema.Int),
+    text: Schema.NullOr(Schema.String)
+  })
+)
 
 const CreatedAtRows = Schema.Array(Schema.Struct({ createdAt: Schema.String }))
 
@@ -80,6 +90,14 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         Effect.map(([row]) => row.backendId)
       )
 
+    const read: EventLogService["read"] = Effect.fn("EventLog.read")(function* (after, size) {
+      const [result] = yield* sql.batch("read the log", [
+        EventLogStatements.read(table, after, size)
+      ])
+      const rows = yield* decodeRows("read the log", EventRows, result)
+      return rows.map((row) => toEntry({ ...row, args: row.args ?? undefined }))
+    })
+
     return {
       backendId,
       initialHead: head,
@@ -99,13 +117,23 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
           cause: new Error(`${changes} of ${batch.length} events were written`)
         })
       }),
-      read: Effect.fn("EventLog.read")(function* (after, size) {
-        const [result] = yield* sql.batch("read the log", [
-          EventLogStatements.read(table, after, size)
-        ])
-        const rows = yield* decodeRows("read the log", EventRows, result)
-        return rows.map((row) => toEntry({ ...row, args: row.args ?? undefined }))
-      }),
+      read,
+      readPage: Effect.fn("EventLog.readPage")(
+        function* (after, size) {
+          const [result] = yield* sql.batch("read the log", [
+            EventLogStatements.readPage(table, after, size)
+          ])
+          const [page] = yield* decodeRows("read the log", PageRow, result)
+          return {
+            upTo: page.upTo ?? undefined,
+            events: page.events,
+            bytes: page.bytes ?? 0,
+            text: page.text ?? ""
+          }
+        },
+        // Row by row there is no text that could be too long for the database.
+        (page, after, size) => Effect.catchAll(page, () => Effect.map(read(after, size), toLogPage))
+      ),
       createdAt: Effect.fn("EventLog.createdAt")(function* (seqNum) {
         const [result] = yield* sql.batch("read an event's time", [
           EventLogStatements.createdAt(table, seqNum)

@@ -1,5 +1,5 @@
 import type { LogEvent } from "@tidelog/sync-protocol"
-import type { LogEntry, PageSize } from "../EventLog.ts"
+import type { LogEntry, LogPage, PageSize } from "../EventLog.ts"
 
 /** The first index whose entry comes after a position. Entries ascend. */
 export const indexAfter = (entries: ReadonlyArray<LogEntry>, after: LogEvent.SeqNum): number => {
@@ -28,3 +28,10 @@ export const takePage = (
   }
   return entries.slice(start, end)
 }
+
+export const toLogPage = (entries: ReadonlyArray<LogEntry>): LogPage => ({
+  upTo: entries.at(-1)?.seqNum,
+  text: entries.map(({ json }) => json).join(","),
+  events: entries.length,
+  bytes: entries.reduce((sum, { bytes }) => sum + bytes + 1, entries.length > 0 ? -1 : 0)
+})

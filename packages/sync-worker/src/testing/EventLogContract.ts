@@ -8,15 +8,15 @@
  * @since 0.1.0
  */
 import { describe, expect, it } from "@effect/vitest"
-import type { FrameText } from "@tidelog/sync-protocol"
-import { Message } from "@tidelog/sync-protocol"
+import { FrameText, Message } from "@tidelog/sync-protocol"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { EventLog } from "../EventLog.ts"
-import type { EventLogService, LogEntry } from "../EventLog.ts"
+import type { EventLogService, LogEntry, PageSize } from "../EventLog.ts"
 import { StoreId } from "../StoreId.ts"
 
 /**
@@ -57,6 +57,34 @@ const events = (
   event(from, options),
   ...Array.from({ length: to - from }, (_, index) => event(from + 1 + index, options))
 ]
+
+/** Any text that SQLite keeps: UTF-8 without a NUL (SPEC: PUSH-6). */
+const storable = FastCheck.oneof(
+  FastCheck.fullUnicodeString({ maxLength: 20 }),
+  FastCheck.array(FastCheck.integer({ min: 1, max: 0x9f }), { maxLength: 20 }).map((codes) =>
+    String.fromCharCode(...codes)
+  )
+).map((text) => text.replaceAll("\0", ""))
+
+const toJson = (value: unknown): string => JSON.stringify(value)
+
+type Step = Partial<FrameText.EventParts> & { readonly step: number }
+
+/** Events whose numbers leap by their steps. */
+const chain = (
+  { step, ...first }: Step,
+  rest: ReadonlyArray<Step>
+): NonEmptyReadonlyArray<FrameText.EventParts> => {
+  let head = step
+  return [
+    event(head, { ...first, parentSeqNum: 0 }),
+    ...rest.map(({ step, ...parts }) => {
+      const parentSeqNum = head
+      head += step
+      return event(head, { ...parts, parentSeqNum })
+    })
+  ]
+}
 
 const seqNums = (entries: ReadonlyArray<LogEntry>) => entries.map((entry) => entry.seqNum)
 
@@ -388,6 +416,92 @@ export const describeEventLog = <E>(
         expect(entries[1]?.bytes).toBe(new TextEncoder().encode(entries[1]?.json).length)
       }),
       30_000
+    )
+
+    /** Holds a page of the log equal to what `read` gives. */
+    const expectPage = (log: EventLogService, after: number, size: PageSize) =>
+      Effect.gen(function* () {
+        const page = yield* log.readPage(after, size)
+        const entries = yield* log.read(after, size)
+        const text = entries.map(({ json }) => json).join(",")
+        // Texts of megabytes: compared first, so that a difference is not printed whole.
+        if (page.text !== text) expect(page.text.slice(0, 5_000)).toBe(text.slice(0, 5_000))
+        expect(page.text === text).toBe(true)
+        expect(page).toMatchObject({
+          upTo: entries.at(-1)?.seqNum,
+          events: entries.length,
+          bytes: new TextEncoder().encode(text).length
+        })
+        return page
+      })
+
+    test(
+      "[LOG-10] a page is the text of the events that a read gives",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        expect(yield* expectPage(log, 0, ALL)).toEqual({
+          upTo: undefined,
+          text: "",
+          events: 0,
+          bytes: 0
+        })
+        yield* log.append([...events(1, 9), event(20, { parentSeqNum: 9, args: undefined })])
+        expect(yield* expectPage(log, 0, { ...ALL, maxEvents: 3 })).toMatchObject({ upTo: 3 })
+        expect(yield* expectPage(log, 3, { ...ALL, maxBytes: 1 })).toMatchObject({ upTo: 4 })
+        expect(yield* expectPage(log, 3, { ...ALL, maxBytes: 1_000 })).not.toMatchObject({
+          upTo: 9
+        })
+        expect(yield* expectPage(log, 8, ALL)).toMatchObject({ upTo: 20, events: 2 })
+        expect(yield* expectPage(log, 20, ALL)).toMatchObject({ upTo: undefined, events: 0 })
+      })
+    )
+
+    test(
+      "[LOG-10] a page with the largest event, and one with nothing but escapes, come whole",
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const args = JSON.stringify("x".repeat(1_800_000 - 20))
+        yield* log.append(events(1, 1, { args }))
+        // Three such names make an event six times as long as it lies in the database.
+        const name = "\u0001".repeat(256)
+        yield* log.append(events(2, 900, { name, clientId: name, sessionId: name }))
+        yield* expectPage(log, 0, { maxEvents: 1_000, maxBytes: 900_000 })
+        const page = yield* expectPage(log, 1, { maxEvents: 1_000, maxBytes: 900_000 })
+        expect(page.events).toBeGreaterThan(100)
+      }),
+      30_000
+    )
+
+    it.effect.prop(
+      "[LOG-10] a page is written as FrameText writes it, whatever the events hold",
+      {
+        parts: FastCheck.array(
+          FastCheck.record({
+            name: storable,
+            clientId: storable,
+            sessionId: storable,
+            args: FastCheck.option(
+              FastCheck.oneof(FastCheck.json(), FastCheck.string16bits().map(toJson)),
+              { nil: undefined }
+            ),
+            step: FastCheck.oneof(
+              FastCheck.constant(1),
+              FastCheck.integer({ min: 1, max: 2 ** 48 })
+            )
+          }),
+          { minLength: 1, maxLength: 12 }
+        )
+      },
+      ({ parts: [first, ...rest] }) =>
+        Effect.gen(function* () {
+          const log = yield* EventLog
+          if (first === undefined) return
+          const batch = chain(first, rest)
+          yield* log.append(batch)
+          const page = yield* expectPage(log, 0, ALL)
+          expect(page.text).toBe(batch.map(FrameText.pulledEvent).join(","))
+        }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => open(newStoreId()))))),
+      { fastCheck: { seed: 20_260_802, numRuns: 40 }, timeout: 60_000 }
     )
 
     test(
