@@ -79,6 +79,11 @@ export const makeCfSync =
                 onNone: () => 0,
                 onSome: ({ eventSequenceNumber }) => eventSequenceNumber
               }),
+              createdAt: cursor.pipe(
+                Option.flatMap(({ metadata }) => metadata),
+                Option.map(({ createdAt }) => createdAt),
+                Option.getOrUndefined
+              ),
               backendId: backendId.get(),
               live: pullOptions?.live === true
             })

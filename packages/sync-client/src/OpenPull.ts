@@ -54,8 +54,8 @@ interface Waiting {
 }
 
 /**
- * `cursor`: the last event that the caller has, 0 if none. `backendId`: the log that it is of,
- * `None` if the caller does not know.
+ * `cursor`: the last event that the caller has, 0 if none. `createdAt`: when that one was accepted,
+ * if the caller knows. `backendId`: the log that it is of, `None` if the caller does not know.
  *
  * @since 0.1.0
  * @category constructors
@@ -64,6 +64,7 @@ export const make = (options: {
   readonly claims: string
   readonly live: boolean
   readonly cursor: LogEvent.SeqNum
+  readonly createdAt?: string | undefined
   readonly backendId: Option.Option<string>
   readonly answerWithin: number
   readonly echoWithin: number
@@ -75,6 +76,7 @@ export const make = (options: {
   let inbox: Array<Waiting> = []
   let taken = options.cursor
   let received = options.cursor
+  let receivedAt = options.createdAt
   let backendId = options.backendId
   // Whether the last page that was taken, and the last that was received, was the last for now.
   let takenAll: boolean | undefined
@@ -100,7 +102,11 @@ export const make = (options: {
         cursor:
           received === 0
             ? Option.none()
-            : Option.map(backendId, (backendId) => ({ backendId, eventSequenceNumber: received }))
+            : Option.map(backendId, (backendId) => ({
+                backendId,
+                eventSequenceNumber: received,
+                createdAt: receivedAt
+              }))
       })
     )
   }
@@ -160,6 +166,10 @@ export const make = (options: {
     if (reading.cursor > received) {
       fruitless = 0
       failed = 0
+      receivedAt = reading.page.batch.at(-1)?.metadata.pipe(
+        Option.map(({ createdAt }) => createdAt),
+        Option.getOrUndefined
+      )
     }
     received = reading.cursor
     backendId = Option.some(page.backendId)

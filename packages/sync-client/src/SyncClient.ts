@@ -41,6 +41,7 @@ export interface SyncClientService {
    * pull never ends: it goes on over every later connection. One that is not live ends at the head.
    *
    * - `cursor`: the last event that the caller has, 0 if none.
+   * - `createdAt`: when this event was accepted, as its metadata says, if the caller knows.
    * - `backendId`: the log that this event is of; `None` if the caller does not know.
    *
    * Fails with `ConnectionLost` if the connection is lost after a page that was not the last, with
@@ -49,6 +50,7 @@ export interface SyncClientService {
    */
   readonly pull: (options: {
     readonly cursor: LogEvent.SeqNum
+    readonly createdAt?: string | undefined
     readonly backendId: Option.Option<string>
     readonly live: boolean
   }) => Stream.Stream<Message.PullResponse, OpenPull.PullFailure>
@@ -222,10 +224,10 @@ export const make = (
     /** A push is repeated by its caller: only the first of a row of failures is news. */
     let pushFailing = false
 
-    const pull: SyncClientService["pull"] = ({ backendId, cursor, live }) =>
+    const pull: SyncClientService["pull"] = ({ live, ...from }) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          const pull = OpenPull.make({ claims, live, cursor, backendId, answerWithin, echoWithin })
+          const pull = OpenPull.make({ claims, live, ...from, answerWithin, echoWithin })
           pulls.add(pull)
           begin(pull)
           return pull

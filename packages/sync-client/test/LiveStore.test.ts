@@ -30,6 +30,12 @@ const someCursor = (seqNum: number) =>
     metadata: Option.none<Message.SyncMetadata>()
   })
 
+const timedCursor = (seqNum: number, createdAt: string) =>
+  Option.some({
+    eventSequenceNumber: EventSequenceNumber.Global.make(seqNum),
+    metadata: Option.some({ _tag: "SyncMessage.SyncMetadata" as const, createdAt })
+  })
+
 const batch = (from: number, to: number) =>
   events(from, to).map((event) => ({
     ...event,
@@ -95,6 +101,21 @@ describe("LiveStore", () => {
         const error = yield* Effect.flip(makeBackend({ url: "nowhere" }, { authToken: "secret" }))
         expect(error).toMatchObject({ _tag: "UnknownError", cause: { _tag: "InvalidOptions" } })
         expect(JSON.stringify(error)).not.toContain("secret")
+      })
+    )
+
+    it.scoped("[CLIENT-12] says when the event was accepted that LiveStore's cursor stands on", () =>
+      Effect.gen(function* () {
+        const { backend, server } = yield* makeBackend()
+        const first = yield* takeAll(backend.pull(Option.none(), { live: true }))
+        const socket = yield* answer(server)
+        socket.page("1", page(0, 2))
+        yield* settle
+        yield* Fiber.interrupt(first.fiber)
+        yield* takeAll(backend.pull(timedCursor(2, "then"), { live: true }))
+        expect(socket.pulls[1]?.cursor).toEqual(
+          Option.some({ backendId: "backend-1", eventSequenceNumber: 2, createdAt: "then" })
+        )
       })
     )
 

@@ -17,6 +17,7 @@ import {
 
 interface Options {
   readonly cursor?: number
+  readonly createdAt?: string
   readonly backendId?: string
   readonly live?: boolean
 }
@@ -50,6 +51,7 @@ const pullAll = (client: SyncClient.SyncClientService, options: Options = {}) =>
     const fiber = yield* client
       .pull({
         cursor: options.cursor ?? 0,
+        createdAt: options.createdAt,
         backendId: Option.fromNullable(options.backendId),
         live: options.live ?? true
       })
@@ -98,6 +100,46 @@ describe("Pull", () => {
         }
         expect(read()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
         expect(yield* isRunning(fiber)).toBe(true)
+      })
+  )
+
+  it.scoped(
+    "[CLIENT-12] says which event it stands on, at first and on every later connection",
+    () =>
+      Effect.gen(function* () {
+        const { client, server, socket } = yield* makeOnline()
+        const { read } = yield* pullAll(client, {
+          cursor: 3,
+          createdAt: "third",
+          backendId: "backend-1"
+        })
+        expect(cursorOf(socket.pulls[0])).toEqual({
+          backendId: "backend-1",
+          eventSequenceNumber: 3,
+          createdAt: "third"
+        })
+        const { batch, ...rest } = page(3, 5)
+        const timed = batch.map(({ eventEncoded }) => ({
+          eventEncoded,
+          metadata: Option.some({
+            _tag: "SyncMessage.SyncMetadata" as const,
+            createdAt: `at ${eventEncoded.seqNum}`
+          })
+        }))
+        socket.page("1", { ...rest, batch: timed })
+        yield* settle
+        const second = yield* loseAndReturn(server, 1006)
+        expect(cursorOf(second.pulls[0])).toMatchObject({
+          eventSequenceNumber: 5,
+          createdAt: "at 5"
+        })
+        // The next event comes without a time: what is known is of another one.
+        second.page(second.pulls[0]?.id ?? "", page(5, 6))
+        yield* settle
+        const third = yield* loseAndReturn(server, 1006)
+        expect(cursorOf(third.pulls[0])).toMatchObject({ eventSequenceNumber: 6 })
+        expect(cursorOf(third.pulls[0])?.createdAt).toBeUndefined()
+        expect(read()).toEqual([4, 5, 6])
       })
   )
 

@@ -41,17 +41,13 @@ export const pulledEvent = (event: EventParts): string =>
   )}}}}`
 
 /**
- * The text of a `PullResponse`. `events`: the texts of its `PulledEvent`s.
+ * The text of a `PullResponse`. `events`: the texts of its `PulledEvent`s, with commas between.
  *
  * @since 0.1.0
  * @category texts
  */
-export const pullResponse = (
-  events: ReadonlyArray<string>,
-  pageInfo: PageInfo,
-  backendId: BackendId
-): string =>
-  `{"batch":[${events.join(",")}],"pageInfo":${pageInfoText(pageInfo)},"backendId":"${backendId}"}`
+export const pullResponse = (events: string, pageInfo: PageInfo, backendId: BackendId): string =>
+  `{"batch":[${events}],"pageInfo":${pageInfoText(pageInfo)},"backendId":"${backendId}"}`
 
 const pageInfoText = (pageInfo: PageInfo): string =>
   pageInfo._tag === "MoreKnown"

@@ -24,13 +24,17 @@ export const PUSH = "SyncWsRpc.Push"
 /**
  * Where a pull starts: after `eventSequenceNumber`, in the log named by `backendId`.
  *
+ * `createdAt`: when that event was accepted, as the server told with it. An extension of this
+ * project: it shows whether the log still has the same event there.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const Cursor = Schema.Struct({
   // A client's word, compared with the log's own id and never used for anything else.
   backendId: Schema.String,
-  eventSequenceNumber: SeqNum
+  eventSequenceNumber: SeqNum,
+  createdAt: Schema.optional(Schema.String)
 })
 
 /**

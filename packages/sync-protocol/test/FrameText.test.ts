@@ -57,7 +57,11 @@ const eventText = (event: Message.PulledEvent): string =>
   })
 
 const pageText = (response: Message.PullResponse): string =>
-  FrameText.pullResponse(response.batch.map(eventText), response.pageInfo, response.backendId)
+  FrameText.pullResponse(
+    response.batch.map(eventText).join(","),
+    response.pageInfo,
+    response.backendId
+  )
 
 /** Both as they travel: as JSON text, read again. */
 const expectSameJson = (text: string, encoded: unknown) => {

@@ -67,7 +67,13 @@ describe("Limits", () => {
         TIDELOG_MAX_STORE_ID_LENGTH: "6",
         TIDELOG_MAX_PAYLOAD_BYTES: "7",
         TIDELOG_MAX_SUBSCRIPTIONS: "8",
-        TIDELOG_MAX_CHUNKS_IN_FLIGHT: "9"
+        TIDELOG_MAX_CHUNKS_IN_FLIGHT: "9",
+        TIDELOG_MAX_SOCKETS: "10",
+        TIDELOG_FRAMES_PER_SECOND: "11",
+        TIDELOG_FRAME_BURST: "12",
+        TIDELOG_EVENTS_PER_SECOND: "13",
+        TIDELOG_EVENT_BURST: "14",
+        TIDELOG_PULL_DEADLINE: "15"
       })
       expect(limits).toStrictEqual({
         maxFrameBytes: 1,
@@ -78,7 +84,13 @@ describe("Limits", () => {
         maxStoreIdLength: 6,
         maxPayloadBytes: 7,
         maxSubscriptions: 8,
-        maxChunksInFlight: 9
+        maxChunksInFlight: 9,
+        maxSockets: 10,
+        framesPerSecond: 11,
+        frameBurst: 12,
+        eventsPerSecond: 13,
+        eventBurst: 14,
+        pullDeadline: 15
       })
     })
   )

@@ -57,6 +57,7 @@ describe("Refusal", () => {
       "InvalidBatch",
       "BatchTooLarge",
       "EventTooLarge",
+      "RateLimited",
       "TooManySubscriptions",
       "PushRejected",
       "PullRejected",

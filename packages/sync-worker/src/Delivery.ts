@@ -12,6 +12,7 @@ import type { AlarmService } from "./Alarm.ts"
 import type { Connection, SubscriptionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import type { EventLogService, StorageError } from "./EventLog.ts"
+import * as PageReader from "./PageReader.ts"
 import type { Level } from "./RateLimit.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Page, Tail } from "./Tail.ts"
@@ -150,6 +151,7 @@ export const make = (options: {
 }): Delivery => {
   const { alarm, clock, hooks, limits, log, tail } = options
   const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
+  const pages = PageReader.make({ log, tail, size })
 
   const isOpen = (client: Client, subscription: Subscription) =>
     client.open
@@ -208,12 +210,11 @@ export const make = (options: {
 
   /** The next page, from the log. */
   const readPage = Effect.fnUntraced(function* (after: LogEvent.SeqNum) {
-    const entries = yield* log.read(after, size)
-    const last = entries.at(-1)
+    const page = yield* pages.read(after)
     // The log is the truth: another writer may have moved its end, a restore may have cut it.
     const known = tail.head()
-    if (last === undefined || last.seqNum > known) tail.correct(known, yield* log.head)
-    return tail.toPage(after, entries)
+    if (page.upTo === undefined || page.upTo > known) tail.correct(known, yield* log.head)
+    return tail.toPage(after, page)
   })
 
   const pumpFromLog = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {

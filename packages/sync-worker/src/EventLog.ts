@@ -47,6 +47,7 @@ export class HeadMismatch extends Schema.TaggedError<HeadMismatch>(
  */
 export interface LogEntry {
   readonly seqNum: LogEvent.SeqNum
+  readonly createdAt: string
   readonly json: string
   readonly bytes: number
 }

@@ -90,7 +90,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         Effect.map(([row]) => row.backendId)
       )
 
-    const read: EventLogService["read"] = Effect.fn("EventLog.read")(function* (after, size) {
+    const read: EventLogService["read"] = Effect.fnUntraced(function* (after, size) {
       const [result] = yield* sql.batch("read the log", [
         EventLogStatements.read(table, after, size)
       ])
@@ -106,7 +106,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         Effect.flatMap(([result]) => decodeRows("read the head", HeadRow, result)),
         Effect.map(([{ head }]) => head)
       ),
-      append: Effect.fn("EventLog.append")(function* (batch) {
+      append: Effect.fnUntraced(function* (batch) {
         const statements = EventLogStatements.append(log, batch)
         const results = yield* sql.batch("append to the log", statements)
         const changes = results.reduce((sum, result) => sum + result.changes, 0)
@@ -118,7 +118,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         })
       }),
       read,
-      readPage: Effect.fn("EventLog.readPage")(
+      readPage: Effect.fnUntraced(
         function* (after, size) {
           const [result] = yield* sql.batch("read the log", [
             EventLogStatements.readPage(table, after, size)
@@ -132,9 +132,10 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
           }
         },
         // Row by row there is no text that could be too long for the database.
-        (page, after, size) => Effect.catchAll(page, () => Effect.map(read(after, size), toLogPage))
+        (page, after, size) =>
+          Effect.catchIf(page, isTooBig, () => Effect.map(read(after, size), toLogPage))
       ),
-      createdAt: Effect.fn("EventLog.createdAt")(function* (seqNum) {
+      createdAt: Effect.fnUntraced(function* (seqNum) {
         const [result] = yield* sql.batch("read an event's time", [
           EventLogStatements.createdAt(table, seqNum)
         ])
@@ -143,21 +144,17 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
       }),
       stats: sql.batch("measure the log", [EventLogStatements.stats(table)]).pipe(
         Effect.flatMap(([result]) => decodeRows("measure the log", StatsRow, result)),
-        Effect.map(([stats]) => stats),
-        Effect.withSpan("EventLog.stats")
+        Effect.map(([stats]) => stats)
       ),
-      reset: newBackendId("reset the log", EventLogStatements.reset(log)).pipe(
-        Effect.withSpan("EventLog.reset")
-      ),
-      renew: newBackendId("renew the log", [EventLogStatements.renew(log)]).pipe(
-        Effect.withSpan("EventLog.renew")
-      ),
-      remove: sql
-        .batch("remove the log", EventLogStatements.remove(log))
-        .pipe(Effect.asVoid, Effect.withSpan("EventLog.remove"))
+      reset: newBackendId("reset the log", EventLogStatements.reset(log)),
+      renew: newBackendId("renew the log", [EventLogStatements.renew(log)]),
+      remove: sql.batch("remove the log", EventLogStatements.remove(log)).pipe(Effect.asVoid)
     }
   }
 )
+
+/** SQLite's words, which come through D1 and the object's own database alike. */
+const isTooBig = ({ cause }: StorageError): boolean => /too ?big/i.test(String(cause))
 
 const isoDate = (millis: number): FrameText.EventParts["createdAt"] =>
   DateTime.formatIso(DateTime.unsafeMake(millis))

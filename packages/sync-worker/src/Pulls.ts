@@ -43,13 +43,19 @@ export const make = (options: {
 }): Pulls => {
   const { clients, hooks, limits, log, tail } = options
 
-  /** A cursor is the log's own if it has its id, and stands at an event that the log has. */
+  /**
+   * A cursor is the log's own if it has its id, and stands at an event that the log has: the same
+   * one, where the cursor tells which.
+   */
   const isOurs = Effect.fnUntraced(function* (cursor: Message.Cursor) {
     if (cursor.backendId !== log.backendId) return false
+    const { createdAt, eventSequenceNumber } = cursor
     const known = tail.head()
-    if (cursor.eventSequenceNumber <= known) return true
-    tail.correct(known, yield* log.head)
-    return cursor.eventSequenceNumber <= tail.head()
+    if (eventSequenceNumber > known) tail.correct(known, yield* log.head)
+    if (eventSequenceNumber > tail.head()) return false
+    if (createdAt === undefined || eventSequenceNumber === LogEvent.ROOT) return true
+    const stored = tail.createdAt(eventSequenceNumber)
+    return (stored ?? (yield* log.createdAt(eventSequenceNumber))) === createdAt
   })
 
   /** Why a pull may not be served, if it may not. */

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StorageError } from "./EventLog.ts"
 import { SqlEngine } from "./SqlEngine.ts"
-import type { SqlEngineService, Statement } from "./SqlEngine.ts"
+import type { SqlEngineService, SqlResult, Statement } from "./SqlEngine.ts"
 
 /**
  * The part of a D1 binding that is used.
@@ -31,33 +31,34 @@ const DEADLINE = Duration.seconds(15)
  */
 export const make = (database: Database): SqlEngineService => ({
   batch: (operation, statements) =>
-    Effect.tryPromise({
-      try: () => run(database, statements),
-      catch: (cause) => new StorageError({ operation, cause })
-    }).pipe(
-      Effect.timeoutFail({
-        duration: DEADLINE,
-        onTimeout: () =>
-          new StorageError({
-            operation,
-            cause: new Error(`no answer within ${Duration.format(DEADLINE)}`)
-          })
-      }),
-      Effect.map((results) =>
-        results.map(({ meta, results: rows }) => ({ rows, changes: meta.changes }))
+    Effect.async<ReadonlyArray<SqlResult>, StorageError>((resume) => {
+      const fail = (cause: unknown) => resume(new StorageError({ operation, cause }))
+      // A timer, and no race of two fibers: every push waits here, and a race costs more than
+      // everything else that is made of a push.
+      const timer = setTimeout(
+        () => fail(new Error(`no answer within ${Duration.format(DEADLINE)}`)),
+        Duration.toMillis(DEADLINE)
       )
-    )
+      run(database, statements)
+        .then((results) => resume(Effect.succeed(results.map(toResult))), fail)
+        .finally(() => clearTimeout(timer))
+    })
 })
 
-const run = (
+const toResult = ({ meta, results }: D1Result): SqlResult => ({
+  rows: results,
+  changes: meta.changes
+})
+
+const run = async (
   database: Database,
   statements: ReadonlyArray<Statement>
 ): Promise<ReadonlyArray<D1Result>> => {
   const prepared = statements.map(({ params, sql }) => database.prepare(sql).bind(...params))
   const [only] = prepared
-  if (only === undefined) return Promise.resolve([])
+  if (only === undefined) return []
   // One statement is a transaction by itself, and cheaper alone.
-  return prepared.length === 1 ? only.all().then((result) => [result]) : database.batch(prepared)
+  return prepared.length === 1 ? [await only.all()] : database.batch(prepared)
 }
 
 /**

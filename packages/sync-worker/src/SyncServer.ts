@@ -93,6 +93,7 @@ export const make: Effect.Effect<
 
   const tail = Tail.make({
     head: log.initialHead,
+    createdAt: log.initialCreatedAt,
     backendId: log.backendId,
     size: { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   })

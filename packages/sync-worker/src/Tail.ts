@@ -5,8 +5,8 @@
  */
 import { FrameText } from "@tidelog/sync-protocol"
 import type { LogEvent, SyncError } from "@tidelog/sync-protocol"
-import type { LogEntry, PageSize } from "./EventLog.ts"
-import { takePage } from "./internal/page.ts"
+import type { LogEntry, LogPage, PageSize } from "./EventLog.ts"
+import { indexAfter, takePage, toLogPage } from "./internal/page.ts"
 
 /**
  * A page, ready to be sent to whoever stands at `after`.
@@ -37,6 +37,9 @@ export interface Tail {
   /** The log turned out to be elsewhere: what was remembered of it no longer counts. */
   readonly moveTo: (head: LogEvent.SeqNum) => void
 
+  /** How often that has happened. */
+  readonly moves: () => number
+
   /**
    * The head as it was read from the log. `known`: the head of this tail when the reading began. If
    * it is another by now, the answer may be the older of the two, and does not count.
@@ -49,8 +52,11 @@ export interface Tail {
    */
   readonly page: (after: LogEvent.SeqNum) => Page | undefined
 
-  /** Turns events that were read from the log into a page. */
-  readonly toPage: (after: LogEvent.SeqNum, entries: ReadonlyArray<LogEntry>) => Page
+  /** Turns what was read from the log into a page. */
+  readonly toPage: (after: LogEvent.SeqNum, page: Pick<LogPage, "upTo" | "text">) => Page
+
+  /** When the event at a position was stored, if memory tells. */
+  readonly createdAt: (seqNum: LogEvent.SeqNum) => string | undefined
 }
 
 /**
@@ -65,6 +71,7 @@ const MAX_BYTES = 4_000_000
  */
 export const make = (options: {
   readonly head: LogEvent.SeqNum
+  readonly createdAt: string | undefined
   readonly backendId: SyncError.BackendId
   readonly size: PageSize
 }): Tail => {
@@ -73,21 +80,15 @@ export const make = (options: {
   let start = head
   let entries: Array<LogEntry> = []
   let bytes = 0
+  let moves = 0
   /** The page last made from memory: all readers at the head take the same one. */
   let latest: Page | undefined
 
-  const toPage = (after: LogEvent.SeqNum, taken: ReadonlyArray<LogEntry>): Page => {
-    const upTo = taken.at(-1)?.seqNum ?? after
-    return {
-      after,
-      upTo,
-      text: FrameText.pullResponse(
-        taken.map((entry) => entry.json),
-        FrameText.pageInfoAt(upTo, head),
-        options.backendId
-      )
-    }
-  }
+  const toPage: Tail["toPage"] = (after, { text, upTo = after }) => ({
+    after,
+    upTo,
+    text: FrameText.pullResponse(text, FrameText.pageInfoAt(upTo, head), options.backendId)
+  })
 
   /** Makes room for an eighth more than is needed: an array that is cut at each push costs its length. */
   const forget = () => {
@@ -101,6 +102,7 @@ export const make = (options: {
   }
 
   const moveTo = (position: LogEvent.SeqNum) => {
+    moves += 1
     head = position
     start = position
     entries = []
@@ -121,14 +123,21 @@ export const make = (options: {
       forget()
     },
     moveTo,
+    moves: () => moves,
     correct: (known, position) => {
       if (head === known && head !== position) moveTo(position)
     },
     page: (after) => {
       if (after < start || after > head) return undefined
-      if (latest?.after !== after) latest = toPage(after, takePage(entries, after, options.size))
+      if (latest?.after !== after)
+        latest = toPage(after, toLogPage(takePage(entries, after, options.size)))
       return latest
     },
-    toPage
+    toPage,
+    createdAt: (seqNum) => {
+      if (seqNum === options.head && moves === 0) return options.createdAt
+      const entry = entries[indexAfter(entries, seqNum - 1)]
+      return entry?.seqNum === seqNum ? entry.createdAt : undefined
+    }
   }
 }

@@ -48,10 +48,10 @@ export const traceEventLog = (log: EventLogService): EventLogService => ({
         captureStackTrace: false
       })
     ),
-  read: (after, size) =>
-    log.read(after, size).pipe(
-      Effect.tap((entries) => Effect.annotateCurrentSpan({ events: entries.length })),
-      Effect.withSpan("EventLog.read", { attributes: { after }, captureStackTrace: false })
+  readPage: (after, size) =>
+    log.readPage(after, size).pipe(
+      Effect.tap(({ events }) => Effect.annotateCurrentSpan({ events })),
+      Effect.withSpan("EventLog.readPage", { attributes: { after }, captureStackTrace: false })
     )
 })
 

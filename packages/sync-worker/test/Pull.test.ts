@@ -422,6 +422,66 @@ describe("cursors", () => {
     })
   )
 
+  /** A pull after event 3, which is said to be of a certain time. What it ended with, if it did. */
+  const pullAsOf = (createdAt: string, after = 3) =>
+    Effect.gen(function* () {
+      const { behind } = yield* TestLog.TestLog
+      const reader = yield* connect()
+      const { backendId } = behind
+      yield* reader.say(Frames.pull("1", { after, backendId, createdAt }))
+      return { exits: reader.exits("1"), seqNums: reader.seqNums("1"), backendId }
+    })
+
+  testServer(
+    "[PULL-12] a cursor on the event that the log has is served, from memory and from the log",
+    Effect.gen(function* () {
+      yield* withHistory(3)
+      const log = yield* TestLog.TestLog
+      const createdAt = (yield* log.behind.createdAt(3)) ?? ""
+      expect(yield* pullAsOf(createdAt)).toMatchObject({ exits: [], seqNums: [] })
+      yield* pushed(4, 5)
+      expect(yield* pullAsOf(createdAt)).toMatchObject({ exits: [], seqNums: [4, 5] })
+      const asked = log.calls.filter((call) => call === "createdAt").length
+      const recent = (yield* log.behind.createdAt(4)) ?? ""
+      expect(yield* pullAsOf(recent, 4)).toMatchObject({ exits: [], seqNums: [5] })
+      expect(log.calls.filter((call) => call === "createdAt")).toHaveLength(asked)
+    })
+  )
+
+  testServer(
+    "[PULL-12] a cursor on another event than the log has is of another log, though the head is beyond",
+    Effect.gen(function* () {
+      yield* withHistory(3)
+      yield* pushed(4, 5)
+      for (const after of [2, 3, 4, 5]) {
+        const { backendId, exits, seqNums } = yield* pullAsOf("2025-12-31T00:00:00.000Z", after)
+        expect(seqNums).toEqual([])
+        expect(exits).toEqual([
+          Frames.failed({
+            _tag: "BackendIdMismatchError",
+            expected: backendId,
+            received: backendId
+          })
+        ])
+      }
+    })
+  )
+
+  testServer(
+    "[PULL-12][PULL-11] if the log cannot say what it has there, the connection is closed as transient",
+    Effect.gen(function* () {
+      yield* withHistory(3)
+      yield* pushed(4, 5)
+      const log = yield* TestLog.TestLog
+      log.next("createdAt", TestLog.failBefore)
+      const reader = yield* connect()
+      const { backendId } = log.behind
+      yield* reader.say(Frames.pull("1", { after: 2, backendId, createdAt: "then" }))
+      expect(reader.closed?.code).toBe(1013)
+      expect(reader.exits("1")).toEqual([])
+    })
+  )
+
   testServer(
     "[PULL-1] an answer about the head that comes late takes back nothing that was pushed since",
     Effect.gen(function* () {
@@ -577,9 +637,9 @@ describe("pulls that outlive the memory", () => {
       // The other pull moves, and all of the connection is saved.
       yield* reader.say(Frames.ack("1"))
       expect(reader.saved).toMatchObject([{ requestId: "1" }, { requestId: "2", started: false }])
-      yield* resumed(reader)
-      expect(reader.seqNums("2")).toEqual(range(1, 3))
+      const resuming = yield* Effect.fork(resumed(reader))
       yield* gate.open
+      yield* Fiber.join(resuming)
       yield* Fiber.join(asking)
       expect(reader.seqNums("2")).toEqual(range(1, 3))
     })

@@ -13,7 +13,7 @@ const entry = (seqNum: number, args = `"x"`) =>
     parentSeqNum: seqNum - 1,
     clientId: "c",
     sessionId: "s",
-    createdAt: ""
+    createdAt: `at ${seqNum}`
   })
 
 const seqNums = (page: Tail.Page | undefined): ReadonlyArray<number> | undefined =>
@@ -22,6 +22,7 @@ const seqNums = (page: Tail.Page | undefined): ReadonlyArray<number> | undefined
 const make = (options: { head?: number; maxEvents?: number; maxBytes?: number } = {}) =>
   Tail.make({
     head: options.head ?? 0,
+    createdAt: undefined,
     backendId: BACKEND_ID,
     size: { maxEvents: options.maxEvents ?? 100, maxBytes: options.maxBytes ?? 900_000 }
   })

@@ -11,7 +11,7 @@ import { EventLog, StorageError } from "../../src/EventLog.ts"
 import type { EventLogService } from "../../src/EventLog.ts"
 import * as EventLogMemory from "../../src/EventLogMemory.ts"
 
-export type Operation = "head" | "append" | "read"
+export type Operation = "head" | "append" | "read" | "createdAt"
 
 /** What happens to one call: with the call itself as `run`. */
 export type Around = <A, E>(run: Effect.Effect<A, E>) => Effect.Effect<A, E | StorageError>
@@ -108,7 +108,9 @@ const make = (behind: EventLogService): TestLogService & { readonly log: EventLo
       ...behind,
       head: through("head", behind.head),
       append: (batch) => through("append", behind.append(batch)),
-      read: (after, size) => through("read", behind.read(after, size))
+      read: (after, size) => through("read", behind.read(after, size)),
+      readPage: (after, size) => through("read", behind.readPage(after, size)),
+      createdAt: (seqNum) => through("createdAt", behind.createdAt(seqNum))
     }
   }
 }

@@ -39,7 +39,12 @@ const request = (id: string, tag: string, payload: unknown) =>
 /** `after`: a cursor, in the log named `backendId`. Without it the pull starts at the root. */
 export const pull = (
   id: string,
-  options: { readonly live?: boolean; readonly after?: number; readonly backendId?: string } = {}
+  options: {
+    readonly live?: boolean
+    readonly after?: number
+    readonly backendId?: string
+    readonly createdAt?: string
+  } = {}
 ) =>
   request(
     id,
@@ -49,7 +54,8 @@ export const pull = (
       live: options.live ?? true,
       cursor: Option.map(Option.fromNullable(options.after), (eventSequenceNumber) => ({
         backendId: options.backendId ?? "",
-        eventSequenceNumber
+        eventSequenceNumber,
+        createdAt: options.createdAt
       }))
     })
   )
