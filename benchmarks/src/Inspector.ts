@@ -17,6 +17,7 @@ export interface ProfileNode {
     readonly functionName: string
     readonly url: string
     readonly lineNumber: number
+    readonly columnNumber: number
   }
   readonly children?: ReadonlyArray<number>
 }

@@ -23,9 +23,15 @@ const SUCCESS = '"exit":{"_tag":"Success"'
 const CHUNK_PREFIX = '{"_tag":"Chunk","requestId":"'
 const EXIT_PREFIX = '{"_tag":"Exit","requestId":"'
 
+/** A position in a log, as a pull names it. */
+export interface Cursor {
+  readonly backendId: string
+  readonly eventSequenceNumber: number
+}
+
 /** A pull, and all that it was sent. */
 export class Pull {
-  readonly chunks: Array<Buffer> = []
+  chunks: Array<Buffer> = []
   readonly ended: Promise<void>
   readonly end: () => void
   readonly fail: (error: WrongResult) => void
@@ -54,6 +60,18 @@ export class Pull {
       this.#awaited = undefined
       found()
     }
+  }
+
+  /** Takes away what it was sent, so that it does not pile up here. */
+  drain(): ReadonlyArray<Buffer> {
+    const { chunks } = this
+    this.chunks = []
+    return chunks
+  }
+
+  /** The id of the log, as the last chunk names it. */
+  backendId(): string {
+    return /"backendId":"([^"]+)"/.exec(this.chunks.at(-1)?.toString() ?? "")?.[1] ?? ""
   }
 
   /** Waits for a chunk, from now on, that holds a text. */
@@ -117,18 +135,20 @@ export class Wire {
     return done
   }
 
-  /** Pulls from the start. */
-  pull(options: { readonly live: boolean }): Pull {
+  /** Pulls from the start, or from where another pull of this store stands. */
+  pull(options: { readonly live: boolean; readonly after?: Cursor }): Pull {
     const id = this.#takeId()
     const pull = new Pull()
     this.#pulls.set(id, pull)
-    this.#request(id, "SyncWsRpc.Pull", { live: options.live, cursor: { _tag: "None" } })
+    const cursor =
+      options.after === undefined ? { _tag: "None" } : { _tag: "Some", value: options.after }
+    this.#request(id, "SyncWsRpc.Pull", { live: options.live, cursor })
     return pull
   }
 
   /** Opens a live pull, and returns when it has caught up. */
-  async subscribe(): Promise<Pull> {
-    const pull = this.pull({ live: true })
+  async subscribe(after?: Cursor): Promise<Pull> {
+    const pull = this.pull({ live: true, ...(after === undefined ? {} : { after }) })
     await pull.caughtUp()
     return pull
   }

@@ -34,14 +34,15 @@ interface ChunkFrame {
 
 /**
  * Holds what a pull was sent to what was pushed: every event from `from` to `to`, once, in order,
- * and unchanged. Parsing is left to here, after the clock has stopped.
+ * and unchanged. Without `to` it may end anywhere. Returns the last. Parsing is left to here, after
+ * the clock has stopped.
  */
 export const checkChunks = (
   what: string,
   chunks: ReadonlyArray<Buffer>,
   from: number,
-  to: number
-): void => {
+  to?: number
+): number => {
   let next = from
   for (const chunk of chunks) {
     const frame: ChunkFrame = JSON.parse(chunk.toString())
@@ -52,9 +53,10 @@ export const checkChunks = (
       }
     }
   }
-  if (next !== to + 1) {
+  if (to !== undefined && next !== to + 1) {
     throw new WrongResult({ message: `${what}: the last event is ${next - 1}, not ${to}` })
   }
+  return next - 1
 }
 
 const checkEvent = (what: string, found: BenchEvent, seqNum: number) => {

@@ -29,9 +29,7 @@ export const startAll = (names: ReadonlyArray<ServerName>, options: ServerOption
 
 export const run = (options: RunOptions) =>
   Effect.gen(function* () {
-    const machine = environment.machine()
-    const startedAt = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
-
+    const before = yield* describeRun(options.sizes)
     const lines = yield* startAll(options.servers, { d1DelayMs: options.d1DelayMs ?? 0 }).pipe(
       Effect.flatMap((servers) => measureLines(servers, options.workloads, options.sizes)),
       Effect.scoped
@@ -52,17 +50,17 @@ export const run = (options: RunOptions) =>
             Effect.flatMap((servers) => measureMemory(servers, options.sockets)),
             Effect.scoped
           )
-
-    const result: Result = {
-      version: 1,
-      startedAt,
-      commit: environment.commit(),
-      sizes: { ...options.sizes, costEvents: options.costEvents, sockets: options.sockets },
-      machine,
-      versions: environment.versions(),
-      lines,
-      costs,
-      memory
-    }
+    const result: Result = { ...before, lines, costs, memory }
     return result
   })
+
+/** What is known of a run before it begins. */
+export const describeRun = (sizes: Sizes) =>
+  Effect.map(Clock.currentTimeMillis, (millis) => ({
+    version: 1 as const,
+    startedAt: DateTime.formatIso(DateTime.unsafeMake(millis)),
+    commit: environment.commit(),
+    sizes: { ...sizes },
+    machine: environment.machine(),
+    versions: environment.versions()
+  }))

@@ -10,11 +10,13 @@ import * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 import { serverNames } from "../src/BenchServer.ts"
 import { checkChunks, eventAt } from "../src/events.ts"
+import { measureCosts } from "../src/measures/costs.ts"
+import { measureLines } from "../src/measures/lines.ts"
 import { chart } from "../src/report/chart.ts"
 import { compare } from "../src/report/compare.ts"
 import { tables } from "../src/report/table.ts"
 import { ResultFromText } from "../src/Result.ts"
-import { run } from "../src/run.ts"
+import { describeRun, startAll } from "../src/run.ts"
 import { workloads } from "../src/workloads/index.ts"
 import { tinySizes } from "../src/workloads/Workload.ts"
 import { WrongResult } from "../src/WrongResult.ts"
@@ -26,18 +28,18 @@ const chunkOf = (...seqNums: ReadonlyArray<number>) =>
     })
   )
 
-layer(Layer.merge(NodeContext.layer, Logger.minimumLogLevel(LogLevel.None)))("benchmarks", (it) => {
+const services = Layer.merge(NodeContext.layer, Logger.minimumLogLevel(LogLevel.None))
+
+// Real servers take real time.
+layer(services, { excludeTestServices: true })("benchmarks", (it) => {
   it.scoped(
     "a tiny round of all work, on all servers, yields a whole result",
     () =>
       Effect.gen(function* () {
-        const result = yield* run({
-          servers: serverNames,
-          workloads,
-          sizes: tinySizes,
-          costEvents: 100,
-          sockets: 0
-        })
+        const servers = yield* startAll(serverNames, { meter: true })
+        const costs = yield* measureCosts(servers, 100)
+        const lines = yield* measureLines(servers, workloads, tinySizes)
+        const result = { ...(yield* describeRun(tinySizes)), lines, costs, memory: [] }
 
         assert.deepStrictEqual(
           result.lines.map(({ id }) => id),

@@ -28,24 +28,27 @@ interface Use {
   readonly run: (server: BenchServer) => Promise<Traffic>
 }
 
-/** `events`: how many each use is measured with. */
+/** `events`: how many each use is measured with. Counts do not mind who else is busy meanwhile. */
 export const measureCosts = (servers: ReadonlyArray<BenchServer>, events: number) =>
-  Effect.forEach(servers, (server) =>
-    Effect.gen(function* () {
-      yield* Effect.logInfo(`costs of ${server.name}`)
-      const costs: Array<Cost> = []
-      for (const use of uses(events)) {
-        if (use.cold === true) yield* server.restart
-        // The first connection makes tables, which is not what is asked here.
-        const wire = yield* wrong(() => opened(server, use))
-        const before = yield* server.meter
-        const traffic = yield* wrong(() => use.run(server))
-        const after = yield* server.meter
-        yield* wrong(() => wire.close())
-        costs.push(toCost(server, use, traffic, before, after))
-      }
-      return costs
-    })
+  Effect.forEach(
+    servers,
+    (server) =>
+      Effect.gen(function* () {
+        yield* Effect.logInfo(`costs of ${server.name}`)
+        const costs: Array<Cost> = []
+        for (const use of uses(events)) {
+          if (use.cold === true) yield* server.restart
+          // The first connection makes tables, which is not what is asked here.
+          const wire = yield* wrong(() => opened(server, use))
+          const before = yield* server.meter
+          const traffic = yield* wrong(() => use.run(server))
+          const after = yield* server.meter
+          yield* wrong(() => wire.close())
+          costs.push(toCost(server, use, traffic, before, after))
+        }
+        return costs
+      }),
+    { concurrency: "unbounded" }
   ).pipe(Effect.map((costs) => costs.flat()))
 
 const opened = async (server: BenchServer, use: Use): Promise<Wire> => {

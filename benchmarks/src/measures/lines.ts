@@ -37,8 +37,9 @@ const prepare = (
       for (const { prepare } of prepared) {
         yield* wrong(async () => prepare?.(server, sizes))
       }
-      yield* server.restart
     }
+    // From here on nothing of those logs is in memory.
+    yield* Effect.forEach(servers, ({ restart }) => restart, { concurrency: "unbounded" })
   })
 
 /** The first round only makes all that can be warm so. The order turns with each round. */

@@ -63,7 +63,7 @@ export interface Workload {
   readonly unit: "ms" | "events/s"
   /** How many times faster than the official server ours is to be. */
   readonly goal: number
-  /** What has to be there before the first round. All servers are restarted after it. */
+  /** What has to be there before the first round. */
   readonly prepare?: (server: BenchServer, sizes: Sizes) => Promise<void>
   /** `storeId`: a new store, or the start of the names of several. */
   readonly run: (server: BenchServer, storeId: string, sizes: Sizes) => Promise<Round>
