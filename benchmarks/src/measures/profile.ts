@@ -35,12 +35,12 @@ export const profileWork = (server: BenchServer, workload: Workload, sizes: Size
       yield* server.restart
     }
     return yield* wrong(async () => {
-      await workload.run(server, "warm_up", sizes)
+      await workload.run(server, `${workload.id}_warm_up`, sizes)
       const inspector = await Inspector.open(server)
       try {
         const profile = await inspector.profile(async () => {
-          await workload.run(server, "profiled_a", sizes)
-          await workload.run(server, "profiled_b", sizes)
+          await workload.run(server, `${workload.id}_a`, sizes)
+          await workload.run(server, `${workload.id}_b`, sizes)
         })
         return summarise(profile, sourceMapOf(server.name))
       } finally {
