@@ -21,10 +21,11 @@ const readReport = (path) => {
 
 /** The folders of the workspace's packages that have tests. */
 const testedPackages = () =>
-  Array.from(readFileSync("pnpm-workspace.yaml", "utf8").matchAll(/^ {2}- (\S+)\/\*$/gm))
-    .flatMap(([, folder]) =>
-      existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
-    )
+  Array.from(readFileSync("pnpm-workspace.yaml", "utf8").matchAll(/^ {2}- (\w+)(\/\*)?$/gm))
+    .flatMap(([, folder, all]) => {
+      if (all === undefined) return [folder]
+      return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
+    })
     .filter((folder) => existsSync(join(folder, "package.json")))
     .filter((folder) => readJson(join(folder, "package.json")).scripts?.test !== undefined)
 

@@ -1,0 +1,161 @@
+/**
+ * A measured server: its worker under a `wrangler dev` of its own, all with the same settings.
+ *
+ * A process each, so that none pays for the garbage, the heap or the compiled code of another. Only
+ * one is given work at a time.
+ */
+import { readdirSync, readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+import { type CommandExecutor, FileSystem, Path } from "@effect/platform"
+import { eventually } from "@tidelog/e2e/src/eventually.ts"
+import { freePort } from "@tidelog/e2e/src/freePort.ts"
+import { attempt } from "@tidelog/e2e/src/HarnessError.ts"
+import type { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
+import * as ProcessGroup from "@tidelog/e2e/src/ProcessGroup.ts"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+
+export const serverNames = ["official", "tidelog", "bare"] as const
+export type ServerName = (typeof serverNames)[number]
+
+export interface BenchServer {
+  readonly name: ServerName
+  /** Where it listens, on 127.0.0.1; the same after each start. */
+  readonly port: number
+  /** Where its inspector listens. */
+  readonly inspectorPort: number
+  /** Ends it and starts it on the state that it left: nothing is in memory any more. */
+  readonly restart: Effect.Effect<void, HarnessError>
+  /** What its D1 and its objects' storage have counted, if it was started with `meter`. */
+  readonly meter: Effect.Effect<typeof Meter.Type, HarnessError>
+  /** Makes the tables of stores `from` to `to`, without opening them. */
+  readonly createStores: (from: number, to: number) => Effect.Effect<void, HarnessError>
+  /** The process id of the workerd that runs the worker, where /proc tells. */
+  readonly workerPid: () => number | undefined
+}
+
+export const Meter = Schema.Struct({
+  d1Calls: Schema.Number,
+  rowsRead: Schema.Number,
+  rowsWritten: Schema.Number
+})
+
+export interface ServerOptions {
+  /** Milliseconds added to every call of D1. */
+  readonly d1DelayMs?: number
+  /** Counts rows and calls. */
+  readonly meter?: boolean
+}
+
+const require = createRequire(import.meta.url)
+const wranglerBin = join(dirname(require.resolve("wrangler/package.json")), "bin/wrangler.js")
+
+/** Wrangler asks nothing outside this machine. */
+const env = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" }
+
+/** Starts a server; closing the scope ends it and removes its state. */
+export const start = (name: ServerName, options: ServerOptions = {}) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const state = yield* fs.makeTempDirectoryScoped({ prefix: `tidelog-bench-${name}-` })
+    const logs = path.resolve(import.meta.dirname, "../test-results/wrangler")
+    yield* fs.makeDirectory(logs, { recursive: true })
+    const port = yield* freePort
+    const inspectorPort = yield* freePort
+    const base = `http://127.0.0.1:${port}`
+
+    const scope = yield* Effect.scope
+    const running = yield* Ref.make<Scope.CloseableScope | undefined>(undefined)
+    const context = yield* Effect.context<
+      CommandExecutor.CommandExecutor | FileSystem.FileSystem | Path.Path
+    >()
+
+    const get = (from: string) =>
+      attempt(`asking ${name}`, async () => {
+        const response = await fetch(base + from)
+        if (!response.ok) throw new Error(`${from}: ${response.status} ${await response.text()}`)
+        return response.text()
+      })
+
+    const restart = Effect.gen(function* () {
+      const before = yield* Ref.getAndSet(running, undefined)
+      if (before !== undefined) yield* Scope.close(before, Exit.void)
+      const group = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      yield* Ref.set(running, group)
+      yield* ProcessGroup.start({
+        command: process.execPath,
+        args: [
+          wranglerBin,
+          "dev",
+          "--ip",
+          "127.0.0.1",
+          "--port",
+          `${port}`,
+          "--inspector-port",
+          `${inspectorPort}`,
+          "--persist-to",
+          state,
+          "--var",
+          `D1_DELAY_MS:${options.d1DelayMs ?? 0}`,
+          `METER:${options.meter === true ? 1 : 0}`
+        ],
+        cwd: path.resolve(import.meta.dirname, "servers", name),
+        env,
+        log: path.join(logs, `${name}-${port}.log`)
+      }).pipe(Scope.extend(group))
+      yield* eventually(`${name} answers`, get("/bench/meter"), () => true)
+    }).pipe(Effect.provide(context))
+
+    yield* restart
+    const server: BenchServer = {
+      name,
+      port,
+      inspectorPort,
+      restart,
+      meter: get("/bench/meter").pipe(
+        Effect.flatMap(Schema.decode(Schema.parseJson(Meter))),
+        Effect.orDie
+      ),
+      createStores: (from, to) => Effect.asVoid(get(`/bench/stores?from=${from}&to=${to}`)),
+      workerPid: () => findWorker(state)
+    }
+    return server
+  })
+
+/**
+ * `wrangler dev` runs two workerds, a proxy and the worker; only the worker's has an inspector. It
+ * is a child of the process that was told to persist to this state.
+ */
+const findWorker = (state: string): number | undefined => {
+  try {
+    const commands = readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map((pid) => ({ pid, command: read(`/proc/${pid}/cmdline`) }))
+    const parents = new Set(
+      commands.filter(({ command }) => command.includes(state)).map(({ pid }) => pid)
+    )
+    const worker = commands.find(
+      ({ command, pid }) =>
+        command.includes("--inspector-addr")
+        && parents.has(/^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? "")
+    )
+    return worker === undefined ? undefined : Number(worker.pid)
+  } catch {
+    return undefined
+  }
+}
+
+/** A process may end while it is looked at. */
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return ""
+  }
+}

@@ -1,0 +1,40 @@
+/** A writer among many readers. */
+import { Command, Options } from "@effect/cli"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { serverNames } from "../BenchServer.ts"
+import { measureCrowd } from "../measures/crowd.ts"
+import { number, percent, table } from "../report/format.ts"
+import { startAll } from "../run.ts"
+import { out, saveMeasure } from "./save.ts"
+
+const readers = Options.integer("readers").pipe(Options.withDefault(100))
+const logEvents = Options.integer("log-events").pipe(Options.withDefault(10_000))
+const pushes = Options.integer("pushes").pipe(Options.withDefault(200))
+
+const server = Options.choice("server", serverNames).pipe(
+  Options.withDescription("a server to measure; may be repeated. Without it all are measured"),
+  Options.repeated
+)
+
+export const crowd = Command.make("crowd", { out, readers, logEvents, pushes, server }, (options) =>
+  Effect.gen(function* () {
+    const servers = yield* startAll(options.server.length > 0 ? options.server : serverNames, {})
+    const crowds = yield* measureCrowd(servers, options)
+    yield* Console.log(
+      `\nsingle pushes while ${options.readers} clients pull ${options.logEvents} events\n${table(
+        ["server", "pushes/s alone", "crowded", "kept", "p99 ms alone", "crowded", "events read/s"],
+        crowds.map(({ alone, crowded, eventsRead, kept, server }) => [
+          server,
+          number(alone.perSecond),
+          number(crowded.perSecond),
+          percent(kept),
+          number(alone.p99Ms),
+          number(crowded.p99Ms),
+          number(eventsRead)
+        ])
+      )}\n`
+    )
+    yield* saveMeasure(options.out, "crowd", { crowds })
+  }).pipe(Effect.scoped)
+).pipe(Command.withDescription("writes while many cold pulls run"))
