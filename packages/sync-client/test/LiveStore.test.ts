@@ -104,19 +104,21 @@ describe("LiveStore", () => {
       })
     )
 
-    it.scoped("[CLIENT-12] says when the event was accepted that LiveStore's cursor stands on", () =>
-      Effect.gen(function* () {
-        const { backend, server } = yield* makeBackend()
-        const first = yield* takeAll(backend.pull(Option.none(), { live: true }))
-        const socket = yield* answer(server)
-        socket.page("1", page(0, 2))
-        yield* settle
-        yield* Fiber.interrupt(first.fiber)
-        yield* takeAll(backend.pull(timedCursor(2, "then"), { live: true }))
-        expect(socket.pulls[1]?.cursor).toEqual(
-          Option.some({ backendId: "backend-1", eventSequenceNumber: 2, createdAt: "then" })
-        )
-      })
+    it.scoped(
+      "[CLIENT-12] says when the event was accepted that LiveStore's cursor stands on",
+      () =>
+        Effect.gen(function* () {
+          const { backend, server } = yield* makeBackend()
+          const first = yield* takeAll(backend.pull(Option.none(), { live: true }))
+          const socket = yield* answer(server)
+          socket.page("1", page(0, 2))
+          yield* settle
+          yield* Fiber.interrupt(first.fiber)
+          yield* takeAll(backend.pull(timedCursor(2, "then"), { live: true }))
+          expect(socket.pulls[1]?.cursor).toEqual(
+            Option.some({ backendId: "backend-1", eventSequenceNumber: 2, createdAt: "then" })
+          )
+        })
     )
 
     it.scoped("keeps the backendId before LiveStore has the events, and uses it from then on", () =>
