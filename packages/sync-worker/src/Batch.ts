@@ -115,7 +115,7 @@ export const toParts = (
   const parts: Array<FrameText.EventParts> = []
   for (const [index, event] of batch.entries()) {
     const part = toPart(event, limits.maxEventBytes, createdAt(index))
-    if (part instanceof Refusal.Refusal) return Either.left(part)
+    if ("_tag" in part) return Either.left(part)
     parts.push(part)
   }
   return isNonEmpty(parts)

@@ -35,11 +35,14 @@ export const make = (database: Database): SqlEngineService => ({
       const fail = (cause: unknown) => resume(new StorageError({ operation, cause }))
       // A timer, and no race of two fibers: every push waits here, and a race costs more than
       // everything else that is made of a push.
+      // @effect-diagnostics-next-line globalTimers:off
       const timer = setTimeout(
         () => fail(new Error(`no answer within ${Duration.format(DEADLINE)}`)),
         Duration.toMillis(DEADLINE)
       )
-      run(database, statements)
+      // What is thrown while a statement is prepared is its failure as well.
+      Promise.resolve()
+        .then(() => run(database, statements))
         .then((results) => resume(Effect.succeed(results.map(toResult))), fail)
         .finally(() => clearTimeout(timer))
     })
@@ -50,15 +53,15 @@ const toResult = ({ meta, results }: D1Result): SqlResult => ({
   changes: meta.changes
 })
 
-const run = async (
+const run = (
   database: Database,
   statements: ReadonlyArray<Statement>
 ): Promise<ReadonlyArray<D1Result>> => {
   const prepared = statements.map(({ params, sql }) => database.prepare(sql).bind(...params))
   const [only] = prepared
-  if (only === undefined) return []
+  if (only === undefined) return Promise.resolve([])
   // One statement is a transaction by itself, and cheaper alone.
-  return prepared.length === 1 ? [await only.all()] : database.batch(prepared)
+  return prepared.length === 1 ? only.all().then((result) => [result]) : database.batch(prepared)
 }
 
 /**
