@@ -151,7 +151,9 @@ export const make: Effect.Effect<
     request: Message.PushRequest
   ) => {
     delivery.touch(client)
-    return spend(client, "events", request.batch.length)
+    // One that is too large is not for later: it is refused as what it is, and costs nothing.
+    const isTooLarge = request.batch.length > limits.maxBatchEvents
+    return isTooLarge || spend(client, "events", request.batch.length)
       ? push(client, id, request)
       : refuse(
           client,
