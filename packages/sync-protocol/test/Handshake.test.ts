@@ -162,12 +162,15 @@ describe("closing", () => {
     expect(Handshake.CloseCode).toStrictEqual({
       normal: 1000,
       invalidFrame: 1007,
+      policyViolation: 1008,
       messageTooBig: 1009,
       internalError: 1011,
+      serviceRestart: 1012,
       tryAgainLater: 1013,
       badRequest: 4400,
       unauthorized: 4401,
       forbidden: 4403,
+      gone: 4410,
       payloadTooLarge: 4413,
       unsupportedProtocol: 4426
     })
@@ -178,6 +181,7 @@ describe("closing", () => {
       "badRequest",
       "unauthorized",
       "forbidden",
+      "gone",
       "payloadTooLarge",
       "unsupportedProtocol"
     ])

@@ -19,7 +19,7 @@ const configured = (entries: Record<string, string>) =>
   )
 
 describe("Limits", () => {
-  it("[FRAME-5][HAND-2][PULL-5][PULL-8][REFUSE-3] the defaults are those of the rules", () => {
+  it("[FRAME-5][HAND-2][PULL-5][PULL-8][REFUSE-3][LIMIT-5][LIMIT-7][LIMIT-8][LIMIT-9] the defaults are those of the rules", () => {
     expect(Limits.defaults).toMatchObject({
       maxFrameBytes: 2 * 1024 * 1024,
       maxEventBytes: 1_800_000,
@@ -27,7 +27,13 @@ describe("Limits", () => {
       maxStoreIdLength: 256,
       maxPayloadBytes: 10_000,
       maxSubscriptions: 16,
-      maxChunksInFlight: 16
+      maxChunksInFlight: 16,
+      maxSockets: 10_000,
+      frameBurst: 10_000,
+      framesPerSecond: 200,
+      eventBurst: 100_000,
+      eventsPerSecond: 1_000,
+      pullDeadline: 60_000
     })
   })
 
@@ -67,7 +73,13 @@ describe("Limits", () => {
         TIDELOG_MAX_STORE_ID_LENGTH: "6",
         TIDELOG_MAX_PAYLOAD_BYTES: "7",
         TIDELOG_MAX_SUBSCRIPTIONS: "8",
-        TIDELOG_MAX_CHUNKS_IN_FLIGHT: "9"
+        TIDELOG_MAX_CHUNKS_IN_FLIGHT: "9",
+        TIDELOG_MAX_SOCKETS: "10",
+        TIDELOG_FRAMES_PER_SECOND: "11",
+        TIDELOG_FRAME_BURST: "12",
+        TIDELOG_EVENTS_PER_SECOND: "13",
+        TIDELOG_EVENT_BURST: "14",
+        TIDELOG_PULL_DEADLINE: "15"
       })
       expect(limits).toStrictEqual({
         maxFrameBytes: 1,
@@ -78,7 +90,13 @@ describe("Limits", () => {
         maxStoreIdLength: 6,
         maxPayloadBytes: 7,
         maxSubscriptions: 8,
-        maxChunksInFlight: 9
+        maxChunksInFlight: 9,
+        maxSockets: 10,
+        framesPerSecond: 11,
+        frameBurst: 12,
+        eventsPerSecond: 13,
+        eventBurst: 14,
+        pullDeadline: 15
       })
     })
   )

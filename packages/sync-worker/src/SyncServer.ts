@@ -270,8 +270,7 @@ export const make: Effect.Effect<
           const reason = "not a frame of this protocol"
           return clients.close(client, Handshake.CloseCode.invalidFrame, reason)
         }
-        const isFree =
-          frame.right._tag === "Ack" && delivery.isOwed(client, frame.right.requestId)
+        const isFree = frame.right._tag === "Ack" && delivery.isOwed(client, frame.right.requestId)
         if (isSmall && !isFree && !spend(client, "frames", 1)) return closeTooFast(client)
         return Effect.catchAllDefect(handle(client, frame.right), clients.closeMistaken(client))
       }).pipe(annotate(connection)),

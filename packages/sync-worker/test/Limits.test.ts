@@ -29,10 +29,7 @@ const testLimits = <A, E>(
         asked += 1
       }
       const workDone = Effect.map(TestLog.TestLog, ({ calls }) => calls.length + asked)
-      return Effect.provide(
-        body(workDone),
-        layer({ onPush: ask, onPull: ask, limits })
-      )
+      return Effect.provide(body(workDone), layer({ onPush: ask, onPull: ask, limits }))
     })
   )
 }
@@ -95,8 +92,7 @@ describe("sizes", () => {
       Effect.gen(function* () {
         const client = yield* connect()
         // Four bytes of the name, and the two quotes of the arguments.
-        const sized = (bytes: number) =>
-          events(1, 1, { name: "name", args: "x".repeat(bytes - 6) })
+        const sized = (bytes: number) => events(1, 1, { name: "name", args: "x".repeat(bytes - 6) })
         yield* client.say(Frames.push("1", sized(101)))
         expect(client.exits("1")).toEqual([
           refused("EventTooLarge", "event 1 (name) is larger than 100 bytes")
