@@ -87,7 +87,7 @@ describe("Pull", () => {
         expect(socket.pulls).toMatchObject([{ id: "1", live: true, cursor: { _tag: "None" } }])
         socket.page("1", page(0, 3))
         yield* settle
-        for (const code of [1006, 1000, 1001, 1011, 1012, 1013]) {
+        for (const code of [1006, 1000, 1001, 1008, 1011, 1012, 1013]) {
           const second = yield* loseAndReturn(server, code)
           const [pull] = second.pulls
           expect(cursorOf(pull)).toEqual({
@@ -98,7 +98,7 @@ describe("Pull", () => {
           second.page(pull?.id ?? "", page(read().length - 2, read().length + 1))
           yield* settle
         }
-        expect(read()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+        expect(read()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
         expect(yield* isRunning(fiber)).toBe(true)
       })
   )

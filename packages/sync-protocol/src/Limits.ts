@@ -40,8 +40,8 @@ export interface LimitsService {
   /** Open sockets of one store. The platform takes 32,768 an object. */
   readonly maxSockets: number
   /**
-   * Frames a second that a socket may go on sending. Pings do not count, nor does the
-   * acknowledgement of a chunk that was sent.
+   * Frames a second that a socket may go on sending. Pings that the platform answers do not count,
+   * nor does the acknowledgement of a chunk that was sent.
    */
   readonly framesPerSecond: number
   /** Frames that a socket may send at once, before `framesPerSecond` holds it back. */

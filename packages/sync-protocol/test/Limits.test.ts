@@ -19,7 +19,7 @@ const configured = (entries: Record<string, string>) =>
   )
 
 describe("Limits", () => {
-  it("[FRAME-5][HAND-2][PULL-5][PULL-8][REFUSE-3] the defaults are those of the rules", () => {
+  it("[FRAME-5][HAND-2][PULL-5][PULL-8][REFUSE-3][LIMIT-5][LIMIT-7][LIMIT-8][LIMIT-9] the defaults are those of the rules", () => {
     expect(Limits.defaults).toMatchObject({
       maxFrameBytes: 2 * 1024 * 1024,
       maxEventBytes: 1_800_000,
@@ -27,7 +27,13 @@ describe("Limits", () => {
       maxStoreIdLength: 256,
       maxPayloadBytes: 10_000,
       maxSubscriptions: 16,
-      maxChunksInFlight: 16
+      maxChunksInFlight: 16,
+      maxSockets: 10_000,
+      frameBurst: 10_000,
+      framesPerSecond: 200,
+      eventBurst: 100_000,
+      eventsPerSecond: 1_000,
+      pullDeadline: 60_000
     })
   })
 

@@ -80,6 +80,10 @@ function BucketTuple() {
 
 const bucketRow = ({ at, tokens }: Bucket) => [Math.floor(tokens), at] as const
 
+/** JSON has no endless numbers. They stand for a limit that is none, as does what is absent. */
+const toBucket = (bucket: Bucket | undefined) =>
+  bucket !== undefined && Number.isFinite(bucket.tokens) ? bucketRow(bucket) : undefined
+
 const toRow = (state: SubscriptionState) =>
   [state.requestId, state.cursor, state.inFlight, state.live, state.started] as const
 
@@ -110,9 +114,9 @@ export const encoder = (session: Session): ((state: ConnectionState) => Uint8Arr
   return ({ events, frames, pullBy, subscriptions }) => {
     const state = JSON.stringify({
       subscriptions: subscriptions.map(toRow),
-      pullBy,
-      frames: frames && bucketRow(frames),
-      events: events && bucketRow(events)
+      pullBy: Number.isFinite(pullBy) ? pullBy : undefined,
+      frames: toBucket(frames),
+      events: toBucket(events)
     })
     return utf8.encode(`{"version":${VERSION},"session":${sessionText},${state.slice(1)}`)
   }

@@ -97,17 +97,17 @@ export const make = (options: {
       clients.delete(client.connection)
       client.connection.close(code, reason)
       return Effect.logWarning("connection closed").pipe(Effect.annotateLogs({ code, reason }))
-    })
+    }).pipe(asOf(client))
 
   const closeUnreadable: Clients["closeUnreadable"] = (client) => (error) =>
     Effect.zipRight(
-      Effect.logError(error.message, Cause.fail(error)),
+      asOf(client)(Effect.logError(error.message, Cause.fail(error))),
       close(client, Handshake.CloseCode.tryAgainLater, "the log cannot be read just now")
     )
 
   const closeMistaken: Clients["closeMistaken"] = (client) => (defect) =>
     Effect.zipRight(
-      Effect.logError("a connection could not be served", Cause.die(defect)),
+      asOf(client)(Effect.logError("a connection could not be served", Cause.die(defect))),
       close(client, Handshake.CloseCode.internalError, "the server made a mistake")
     )
 
@@ -128,8 +128,8 @@ export const make = (options: {
         subscriptions: new Map(),
         open: true,
         pullBy: state.pullBy,
-        frames: { ...(state.frames ?? RateLimit.full(rates.frames, now)) },
-        events: { ...(state.events ?? RateLimit.full(rates.events, now)) }
+        frames: RateLimit.make(rates.frames, now, state.frames),
+        events: RateLimit.make(rates.events, now, state.events)
       }
       for (const subscription of state.subscriptions ?? []) {
         client.subscriptions.set(subscription.requestId, Delivery.resumeSubscription(subscription))
@@ -199,6 +199,12 @@ export const make = (options: {
       return Effect.all(behind, { concurrency: MAX_CONCURRENT_READS, discard: true })
     })
   }
+}
+
+/** Names the connection in the log: what ends it may have been done for another one, or for none. */
+const asOf = (client: Delivery.Client) => {
+  const { connectionId, storeId } = client.connection.session
+  return Effect.annotateLogs({ storeId, connectionId })
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What ends a connection by itself: its authorisation runs out, or it never pulls.
+ * What ends a connection by itself: its authorisation runs out, or it has no pull for too long.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ export const next = ({ expiresAt, pullBy }: Times): number =>
   Math.min(expiresAt ?? Number.POSITIVE_INFINITY, pullBy ?? Number.POSITIVE_INFINITY)
 
 /**
- * Whether the authorisation of a connection has run out (SPEC: AUTH-4).
+ * Whether the authorisation of a connection has run out (SPEC: AUTH-8).
  *
  * @since 0.1.0
  * @category predicates
@@ -38,7 +38,7 @@ export const isExpired = ({ expiresAt }: Pick<Session, "expiresAt">, now: number
   expiresAt !== undefined && expiresAt <= now
 
 /**
- * The end of a connection, if it has come (SPEC: AUTH-4, LIMIT-6).
+ * The end of a connection, if it has come (SPEC: AUTH-8, LIMIT-9).
  *
  * @since 0.1.0
  * @category operations

@@ -13,7 +13,7 @@ import type { Connection, SubscriptionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import type { EventLogService, StorageError } from "./EventLog.ts"
 import * as PageReader from "./PageReader.ts"
-import type { Level } from "./RateLimit.ts"
+import * as RateLimit from "./RateLimit.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Page, Tail } from "./Tail.ts"
 
@@ -53,8 +53,8 @@ export interface Client {
   readonly subscriptions: Map<Frame.RequestId, Subscription>
   open: boolean
   pullBy: number | undefined
-  readonly frames: Level
-  readonly events: Level
+  readonly frames: RateLimit.Level
+  readonly events: RateLimit.Level
 }
 
 /**
@@ -76,6 +76,9 @@ export interface Delivery {
 
   /** Ends a pull from the reader's side. Whether there was one. */
   readonly remove: (client: Client, requestId: Frame.RequestId) => boolean
+
+  /** Whether an acknowledgement answers a chunk that was sent. */
+  readonly isOwed: (client: Client, requestId: Frame.RequestId) => boolean
 
   /** Takes one chunk of a pull off its window. The pull, if there is one that was owed this. */
   readonly acknowledge: (client: Client, requestId: Frame.RequestId) => Subscription | undefined
@@ -171,8 +174,12 @@ export const make = (options: {
       client.pullBy = clock.unsafeCurrentTimeMillis() + limits.pullDeadline
       alarm.wakeBy(client.pullBy)
     }
-    const { events, frames, pullBy } = client
-    client.connection.save({ subscriptions, pullBy, frames, events })
+    client.connection.save({
+      subscriptions,
+      pullBy: client.pullBy,
+      frames: RateLimit.keep(client.frames),
+      events: RateLimit.keep(client.events)
+    })
   }
 
   /** Whether there is something to send, and somebody who takes it. */
@@ -243,6 +250,7 @@ export const make = (options: {
       if (removed) save(client)
       return removed
     },
+    isOwed: (client, requestId) => (client.subscriptions.get(requestId)?.inFlight ?? 0) > 0,
     acknowledge: (client, requestId) => {
       const subscription = client.subscriptions.get(requestId)
       if (subscription === undefined || subscription.inFlight === 0) return undefined

@@ -33,16 +33,24 @@ export const ofLimits = (
 /**
  * A bucket in use. Mutable, so that a frame costs no allocation.
  *
+ * `unkept`: tokens taken since it was last kept.
+ *
  * @since 0.1.0
  * @category models
  */
-export type Level = { -readonly [Key in keyof Bucket]: Bucket[Key] }
+export type Level = { -readonly [Key in keyof Bucket]: Bucket[Key] } & { unkept: number }
 
 /**
+ * A bucket as it was kept, or a full one.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const full = (rate: Rate, now: number): Level => ({ tokens: rate.burst, at: now })
+export const make = (rate: Rate, now: number, kept?: Bucket): Level => ({
+  tokens: kept?.tokens ?? rate.burst,
+  at: kept?.at ?? now,
+  unkept: 0
+})
 
 /**
  * Takes tokens out of a bucket. Whether it held as many; if not, none are taken. More than a full
@@ -55,30 +63,33 @@ export const full = (rate: Rate, now: number): Level => ({ tokens: rate.burst, a
  * @category operations
  */
 export const take = (level: Level, rate: Rate, count: number, now: number): boolean => {
-  const filled = Math.max(0, now - level.at) * (rate.perSecond / 1_000)
+  // An endless rate fills nothing in no time, where the product would be no number.
+  const filled = now > level.at ? (now - level.at) * (rate.perSecond / 1_000) : 0
   level.tokens = Math.min(rate.burst, level.tokens + filled)
   level.at = now
   const cost = Math.min(count, rate.burst)
   if (level.tokens < cost) return false
   level.tokens -= cost
+  level.unkept += cost
   return true
 }
 
 /**
- * How full a bucket is, in sixteenths: it is worth keeping when that changes.
+ * Whether it is worth keeping what is left: a sixteenth of a full bucket was taken since the last
+ * time. Whatever is lost with the memory is less than that.
  *
  * @since 0.1.0
- * @category operations
+ * @category predicates
  */
-export const sixteenths = ({ tokens }: Bucket, { burst }: Rate): number =>
-  Math.floor((16 * tokens) / burst)
+export const isWorthKeeping = ({ unkept }: Level, { burst }: Rate): boolean => 16 * unkept >= burst
 
 /**
- * Puts a token back that was taken for nothing.
+ * What is left, to be kept now.
  *
  * @since 0.1.0
- * @category operations
+ * @category conversions
  */
-export const giveBack = (level: Level, rate: Rate): void => {
-  level.tokens = Math.min(rate.burst, level.tokens + 1)
+export const keep = (level: Level): Bucket => {
+  level.unkept = 0
+  return { tokens: level.tokens, at: level.at }
 }

@@ -275,6 +275,12 @@ export const make = <E>(options: {
     return next
   }).pipe(Effect.provide(Logger.json))
 
+  /** Whatever the object has kept, its alarm with it. */
+  const deleteAll = Effect.tryPromise(() => state.storage.deleteAll()).pipe(
+    Effect.ignoreLogged,
+    Effect.zipRight(Effect.sync(alarm.gone))
+  )
+
   /**
    * Runs an operation. One that replaces the log is alone with it: whoever connects meanwhile is put
    * off, and afterwards the server is started again.
@@ -291,6 +297,8 @@ export const make = <E>(options: {
         activation = replacing
         started = undefined
         return run.pipe(
+          // Before anybody can open the store anew, and lose what they store in it.
+          Effect.tap(() => (operation._tag === "Delete" ? deleteAll : Effect.void)),
           Effect.ensuring(
             Effect.suspend(() => {
               activation = undefined
@@ -300,26 +308,23 @@ export const make = <E>(options: {
                 active.dispose
               )
             })
-          ),
-          Effect.tap(() =>
-            operation._tag === "Delete"
-              ? Effect.ignoreLogged(Effect.tryPromise(() => state.storage.deleteAll()))
-              : Effect.void
           )
         )
       })
     })
 
   return {
-    alarm: Effect.flatMap(
-      Effect.suspend(() =>
-        activation === undefined
-          ? closeDue
-          : Effect.flatMap(Deferred.await(activation), ({ runtime, server }) =>
-              Effect.provide(server.closeDue, runtime)
-            )
-      ).pipe(Effect.orElse(() => closeDue)),
-      (next) => Effect.sync(() => alarm.rang(next))
+    alarm: Effect.suspend(() => {
+      // First of all: who asks from now on is not waiting for the one that has just gone off.
+      alarm.gone()
+      return activation === undefined
+        ? closeDue
+        : Effect.flatMap(Deferred.await(activation), ({ runtime, server }) =>
+            Effect.provide(server.closeDue, runtime)
+          )
+    }).pipe(
+      Effect.orElse(() => closeDue),
+      Effect.map((next) => alarm.wakeBy(next))
     ),
 
     admin: (text) =>

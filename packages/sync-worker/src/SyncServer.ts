@@ -57,7 +57,7 @@ export interface SyncServerService {
 
   /**
    * Closes the connections whose time has come: those whose authorisation has expired, and those
-   * that never opened a pull. To be called when `Alarm` says. When to call it next: milliseconds
+   * that have had no pull for too long. To be called when `Alarm` says. When to call it next: milliseconds
    * since the epoch, endless if there is nothing to wait for.
    */
   readonly closeDue: Effect.Effect<number>
@@ -73,6 +73,9 @@ export class SyncServer extends Context.Tag("@tidelog/sync-worker/SyncServer")<
   SyncServer,
   SyncServerService
 >() {}
+
+/** Bytes, or characters, of an acknowledgement: an id of 32 digits, and what is around. */
+const MAX_ACK = 128
 
 const decodePull = Schema.decodeUnknownEither(Message.PullRequest)
 
@@ -109,11 +112,20 @@ export const make: Effect.Effect<
   /** Takes from one of a client's rates, and keeps what is left now and then. */
   const spend = (client: Delivery.Client, kind: "frames" | "events", count: number): boolean => {
     const [level, rate] = [client[kind], rates[kind]]
-    const before = RateLimit.sixteenths(level, rate)
     if (!RateLimit.take(level, rate, count, clock.unsafeCurrentTimeMillis())) return false
-    if (RateLimit.sixteenths(level, rate) < before) delivery.save(client)
+    if (RateLimit.isWorthKeeping(level, rate)) delivery.save(client)
     return true
   }
+
+  const closeExpired = (client: Delivery.Client) =>
+    clients.close(client, Deadline.expired.code, Deadline.expired.reason)
+
+  const closeTooFast = (client: Delivery.Client) =>
+    clients.close(
+      client,
+      Handshake.CloseCode.policyViolation,
+      `a connection may send ${limits.framesPerSecond} frames a second`
+    )
 
   /** Runs a request of a kind that the server knows, if it can be read and claims nothing false. */
   const admit = <Request extends { readonly storeId: string; readonly payload?: unknown }>(
@@ -140,7 +152,9 @@ export const make: Effect.Effect<
     request: Message.PushRequest
   ) => {
     delivery.touch(client)
-    return spend(client, "events", request.batch.length)
+    // One that is too large is not for later: it is refused as what it is, and costs nothing.
+    const isTooLarge = request.batch.length > limits.maxBatchEvents
+    return isTooLarge || spend(client, "events", request.batch.length)
       ? push(client, id, request)
       : refuse(
           client,
@@ -163,11 +177,15 @@ export const make: Effect.Effect<
               Delivery.sendExit(client, id, Exit.succeed({}))
               tell(client, {})
             }),
-          onFailure: (error) =>
-            (error._tag === "Refusal"
-              ? Clients.refuse(client, id, error)
-              : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
+          onFailure: (error) => {
+            // It may have waited for its turn until then.
+            if (isExpired(client)) return closeExpired(client)
+            return (
+              error._tag === "Refusal"
+                ? Clients.refuse(client, id, error)
+                : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
             ).pipe(Effect.tap(() => Effect.sync(() => tell(client, error))))
+          }
         }),
         Effect.zipRight(clients.pumpEveryone)
       )
@@ -179,7 +197,11 @@ export const make: Effect.Effect<
     }
     switch (tag) {
       case Message.PULL:
-        return admit(client, id, decodePull(payload), (pull) => pulls.open(client, id, pull))
+        return admit(client, id, decodePull(payload), (pull) => {
+          // It may be refused, and while it is checked it does not count as one.
+          delivery.touch(client)
+          return pulls.open(client, id, pull)
+        })
       case Message.PUSH:
         return admit(client, id, FrameReader.pushRequest(payload), (batch) =>
           admitPush(client, id, batch)
@@ -198,8 +220,6 @@ export const make: Effect.Effect<
     Effect.suspend(() => {
       const subscription = delivery.acknowledge(client, requestId)
       if (subscription === undefined) return Effect.void
-      // It answers a chunk, so it is no frame of the client's own making.
-      RateLimit.giveBack(client.frames, rates.frames)
       return clients.pump(client, subscription)
     })
 
@@ -239,13 +259,11 @@ export const make: Effect.Effect<
       Effect.suspend(() => {
         const client = clients.get(connection)
         if (client === undefined) return Effect.void
-        if (isExpired(client)) {
-          return clients.close(client, Deadline.expired.code, Deadline.expired.reason)
-        }
-        if (!spend(client, "frames", 1)) {
-          const reason = `a connection may send ${limits.framesPerSecond} frames a second`
-          return clients.close(client, Handshake.CloseCode.policyViolation, reason)
-        }
+        if (isExpired(client)) return closeExpired(client)
+        // What answers a chunk costs nothing: no more of that comes than was sent. Only what is as
+        // small as that is read before it is paid for.
+        const isSmall = data.length <= MAX_ACK
+        if (!isSmall && !spend(client, "frames", 1)) return closeTooFast(client)
         if (isTooBig(data, limits.maxFrameBytes)) {
           const reason = `a frame may have ${limits.maxFrameBytes} bytes`
           return clients.close(client, Handshake.CloseCode.messageTooBig, reason)
@@ -255,6 +273,8 @@ export const make: Effect.Effect<
           const reason = "not a frame of this protocol"
           return clients.close(client, Handshake.CloseCode.invalidFrame, reason)
         }
+        const isFree = frame.right._tag === "Ack" && delivery.isOwed(client, frame.right.requestId)
+        if (isSmall && !isFree && !spend(client, "frames", 1)) return closeTooFast(client)
         return Effect.catchAllDefect(handle(client, frame.right), clients.closeMistaken(client))
       }).pipe(annotate(connection)),
 

@@ -4,31 +4,33 @@ import type { AlarmService } from "../Alarm.ts"
 /**
  * The alarm of an object: one time, the earliest that was asked for. It outlives the object's memory.
  *
- * `rang`: it went off; `next` is when it is needed again, endless if never.
+ * `gone`: it went off, or was deleted.
  */
 export interface ObjectAlarm extends AlarmService {
-  readonly rang: (next: number) => void
+  readonly gone: () => void
 }
 
-export const make = (storage: Pick<DurableObjectStorage, "getAlarm" | "setAlarm">): ObjectAlarm => {
+/**
+ * The platform throws at times past its own range, which ends in 2262. An alarm so far away, or
+ * none, is the same.
+ */
+const MAX_TIME = 8_000_000_000_000
+
+export const make = (storage: Pick<DurableObjectStorage, "setAlarm">): ObjectAlarm => {
   /** When it is set for, as far as that is known. */
   let setFor = Number.POSITIVE_INFINITY
 
-  const set = (time: number) => {
-    setFor = time
-    // What is lost with an alarm is a deadline that the next frame is held to as well.
-    storage.setAlarm(time, { allowUnconfirmed: true }).catch(() => {
-      setFor = Number.POSITIVE_INFINITY
-    })
-  }
-
   return {
     wakeBy: (time) => {
-      if (time < setFor) set(time)
+      if (time >= setFor || time > MAX_TIME) return
+      setFor = time
+      // What is lost with an alarm is a deadline that the next frame is held to as well.
+      storage.setAlarm(time, { allowUnconfirmed: true }).catch(() => {
+        if (setFor === time) setFor = Number.POSITIVE_INFINITY
+      })
     },
-    rang: (next) => {
+    gone: () => {
       setFor = Number.POSITIVE_INFINITY
-      if (Number.isFinite(next)) set(next)
     }
   }
 }

@@ -53,7 +53,7 @@ export class SyncBackendDO extends makeDurableObjectFromLayer(server, {
     if (new URL(request.url).pathname !== "/spoil") return super.fetch(request)
     // As a later version of this worker may have left it.
     for (const socket of this.ctx.getWebSockets()) {
-      socket.serializeAttachment(`{"version":2,"session":{}}`)
+      socket.serializeAttachment(`{"version":3,"session":{}}`)
     }
     return new Response("spoilt")
   }
