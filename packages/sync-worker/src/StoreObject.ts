@@ -269,6 +269,13 @@ export const make = <E>(options: {
     return next
   }).pipe(Effect.provide(Logger.json))
 
+  /** Everything that is left of the object. Its alarm goes with it only on newer platforms. */
+  const deleteAll = Effect.tryPromise(async () => {
+    await state.storage.deleteAlarm()
+    await state.storage.deleteAll()
+    alarm.rang(Number.POSITIVE_INFINITY)
+  }).pipe(Effect.ignoreLogged, Effect.provide(Logger.json))
+
   /**
    * Runs an operation. One that replaces the log is alone with it: whoever connects meanwhile is put
    * off, and afterwards the server is started again.
@@ -284,6 +291,7 @@ export const make = <E>(options: {
         const replacing = Deferred.unsafeMake<Activation, StartFailed>(FiberId.none)
         activation = replacing
         return run.pipe(
+          Effect.tap(() => (operation._tag === "Delete" ? deleteAll : Effect.void)),
           Effect.ensuring(
             Effect.suspend(() => {
               activation = undefined
@@ -293,11 +301,6 @@ export const make = <E>(options: {
                 active.dispose
               )
             })
-          ),
-          Effect.tap(() =>
-            operation._tag === "Delete"
-              ? Effect.ignoreLogged(Effect.tryPromise(() => state.storage.deleteAll()))
-              : Effect.void
           )
         )
       })
