@@ -270,11 +270,12 @@ export const make = <E>(options: {
   }).pipe(Effect.provide(Logger.json))
 
   /** Everything that is left of the object. Its alarm goes with it only on newer platforms. */
-  const deleteAll = Effect.tryPromise(async () => {
-    await state.storage.deleteAlarm()
-    await state.storage.deleteAll()
-    alarm.rang(Number.POSITIVE_INFINITY)
-  }).pipe(Effect.ignoreLogged, Effect.provide(Logger.json))
+  const deleteAll = Effect.tryPromise(() => state.storage.deleteAlarm()).pipe(
+    Effect.zipRight(Effect.tryPromise(() => state.storage.deleteAll())),
+    Effect.map(() => alarm.rang(Number.POSITIVE_INFINITY)),
+    Effect.ignoreLogged,
+    Effect.provide(Logger.json)
+  )
 
   /**
    * Runs an operation. One that replaces the log is alone with it: whoever connects meanwhile is put

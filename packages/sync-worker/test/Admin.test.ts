@@ -20,7 +20,11 @@ const server = await startServer("./adminWorker.ts", {
 
 const database = await server.miniflare.getD1Database("DB")
 
-const call = (path: string, init: RequestInit = {}, authorization = `Bearer ${SECRET}`) =>
+interface Init extends RequestInit {
+  readonly headers?: Record<string, string>
+}
+
+const call = (path: string, init: Init = {}, authorization = `Bearer ${SECRET}`) =>
   fetch(new URL(path, server.url), { ...init, headers: { ...init.headers, authorization } })
 
 const answerOf = async (response: Response) => [response.status, await response.json()] as const

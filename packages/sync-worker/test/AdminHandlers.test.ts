@@ -17,7 +17,7 @@ import * as Ndjson from "../src/internal/ndjson.ts"
 import { isSameSecret } from "../src/internal/secret.ts"
 import { VERSION } from "../src/internal/version.ts"
 
-const ctx = {} as ExecutionContext
+const ctx = {} as Parameters<typeof handleAdmin>[2]
 
 const toLine = Schema.encodeSync(Line)
 

@@ -33,10 +33,9 @@ import * as Import from "./Import.ts"
  * @since 0.1.0
  * @category tags
  */
-export class AdminSecret extends Context.Tag("@tidelog/sync-worker/AdminSecret")<
-  AdminSecret,
-  Redacted.Redacted
->() {}
+export class AdminSecret extends Context.Tag(
+  "@tidelog/sync-worker/admin/AdminHandlers/AdminSecret"
+)<AdminSecret, Redacted.Redacted>() {}
 
 const PAGE_STORES = 100
 

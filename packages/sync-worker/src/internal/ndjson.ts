@@ -34,14 +34,16 @@ const makeSplitter = (maxBytes: number) => {
   let line = 0
   let fault: UnreadableLine | undefined
 
-  const keep = (piece: Uint8Array) => {
+  /** Whether there is room for it. */
+  const keep = (piece: Uint8Array): boolean => {
     if (length + piece.length > maxBytes) {
       const message = `the line is longer than ${maxBytes} bytes`
       fault = new UnreadableLine({ line: line + 1, message })
-    } else if (piece.length > 0) {
-      pieces.push(piece)
-      length += piece.length
+      return false
     }
+    pieces.push(piece)
+    length += piece.length
+    return true
   }
 
   const next = (): Line => {
@@ -56,14 +58,12 @@ const makeSplitter = (maxBytes: number) => {
   const split = (bytes: Uint8Array): ReadonlyArray<Line> => {
     const lines: Array<Line> = []
     let start = 0
-    while (fault === undefined) {
+    for (;;) {
       const end = bytes.indexOf(LINE_FEED, start)
-      keep(bytes.subarray(start, end === -1 ? bytes.length : end))
-      if (end === -1 || fault !== undefined) break
+      if (!keep(bytes.subarray(start, end === -1 ? bytes.length : end)) || end === -1) return lines
       lines.push(next())
       start = end + 1
     }
-    return lines
   }
 
   const checked = <A>(take: () => A): Effect.Effect<A, UnreadableLine> =>
