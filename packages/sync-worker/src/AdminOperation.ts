@@ -21,7 +21,7 @@ import type { StoreAdmin } from "./StoreAdmin.ts"
  */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>(
   "@tidelog/sync-worker/StoreUnavailable"
-)("StoreUnavailable", { message: Schema.String }) {}
+)("StoreUnavailable", { message: Schema.String }, { identifier: "StoreUnavailable" }) {}
 
 /**
  * The events do not continue the store's log. `head`: where it ends.
@@ -31,7 +31,8 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>(
  */
 export class NotAtHead extends Schema.TaggedError<NotAtHead>("@tidelog/sync-worker/NotAtHead")(
   "NotAtHead",
-  { head: LogEvent.SeqNum }
+  { head: LogEvent.SeqNum },
+  { identifier: "NotAtHead" }
 ) {
   override get message() {
     return `the store's log ends at ${this.head}; the events do not continue it`
@@ -62,12 +63,13 @@ export type OperationError = typeof OperationError.Type
 
 /**
  * Some of a store's events, as the texts of their `PulledEvent`s, each on a line of its own.
- * `last`: the position of the last one; absent if there are none.
+ * `last`: the position of the last one; absent if there are none. `backendId`: which log they are of.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Lines = Schema.Struct({
+  backendId: SyncError.BackendId,
   text: Schema.String,
   last: Schema.optional(LogEvent.SeqNum)
 })
@@ -208,6 +210,7 @@ export const run = (
       return available(admin.info)
     case "Read":
       return Effect.map(available(admin.read(operation.after, operation)), (entries) => ({
+        backendId: admin.backendId,
         text: entries.map(({ json }) => `${json}\n`).join(""),
         last: entries.at(-1)?.seqNum
       }))
@@ -266,8 +269,8 @@ export const decode = Schema.decode(Envelope)
  * @since 0.1.0
  * @category models
  */
-export type OperationOf<Success> = Operation
-  & Schema.WithResult<Success, unknown, OperationError, unknown, never>
+export type OperationOf<Success, Encoded> = Operation
+  & Schema.WithResult<Success, Encoded, OperationError, typeof OperationError.Encoded, never>
 
 /**
  * Runs what has come as text, and answers as text. Whatever goes wrong is part of the answer.
@@ -287,7 +290,7 @@ export const answer = (
     const exit = yield* Effect.exit(operate(storeId, operation))
     // Each operation's answer is written by its own Schema; their union has lost which is which.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const encoded = yield* Schema.serializeExit(operation as OperationOf<Result>, exit)
+    const encoded = yield* Schema.serializeExit(operation as OperationOf<Result, unknown>, exit)
     return JSON.stringify(encoded)
   }).pipe(Effect.orDie)
 
@@ -297,8 +300,8 @@ export const answer = (
  * @since 0.1.0
  * @category codecs
  */
-export const readAnswer = <Success>(
-  operation: OperationOf<Success>,
+export const readAnswer = <Success, Encoded>(
+  operation: OperationOf<Success, Encoded>,
   text: string
 ): Effect.Effect<Success, OperationError> =>
   Effect.try(() => JSON.parse(text) as unknown).pipe(

@@ -3,12 +3,16 @@
  *
  * @since 0.1.0
  */
-import type { DurableObjectNamespace } from "@cloudflare/workers-types"
+import type { DurableObjectNamespace, Rpc } from "@cloudflare/workers-types"
+import type { Handshake } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as AdminOperation from "./AdminOperation.ts"
+import { AdminStorage } from "./AdminStorage.ts"
 import type { EventLog, StorageError } from "./EventLog.ts"
 import * as EventLogD1 from "./EventLogD1.ts"
 import * as EventLogDurableObject from "./EventLogDurableObject.ts"
@@ -16,6 +20,7 @@ import * as SqlEngineD1 from "./SqlEngineD1.ts"
 import type { Database } from "./SqlEngineD1.ts"
 import type { Storage } from "./SqlEngineDurableObject.ts"
 import type { StoreId } from "./StoreId.ts"
+import { StoreObjects } from "./StoreObjects.ts"
 import * as StoreRegistry from "./StoreRegistry.ts"
 
 /**
@@ -46,7 +51,10 @@ export class CloudflareEnv extends Context.Tag("@tidelog/sync-worker/CloudflareE
 const isDatabase = (value: unknown): value is Database =>
   Predicate.hasProperty(value, "prepare") && Predicate.hasProperty(value, "batch")
 
-const isNamespace = (value: unknown): value is DurableObjectNamespace =>
+/** What a store's object answers beside requests. */
+type StoreRpc = Rpc.DurableObjectBranded & { admin(operation: string): Promise<string> }
+
+const isNamespace = (value: unknown): value is DurableObjectNamespace<StoreRpc> =>
   Predicate.hasProperty(value, "idFromName") && Predicate.hasProperty(value, "get")
 
 /**
@@ -58,12 +66,55 @@ const isNamespace = (value: unknown): value is DurableObjectNamespace =>
 export const durableObjects = (
   env: object,
   binding: string
-): Effect.Effect<DurableObjectNamespace, MissingBinding> => {
+): Effect.Effect<DurableObjectNamespace<StoreRpc>, MissingBinding> => {
   const value: unknown = Reflect.get(env, binding)
   return isNamespace(value)
     ? Effect.succeed(value)
     : new MissingBinding({ binding, kind: "Durable Object" })
 }
+
+/**
+ * The objects of the stores, in a Worker's options.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ObjectsOptions {
+  /**
+   * The objects of the stores: the `name` of their binding (`WEBSOCKET_SERVER` if not told), where an
+   * object that does not exist yet should live (`locationHint`), and where it must (`jurisdiction`).
+   * An object of a jurisdiction is another one than that of the same store without.
+   */
+  readonly durableObject?: {
+    readonly name?: string
+    readonly locationHint?: DurableObjectLocationHint
+    readonly jurisdiction?: DurableObjectJurisdiction
+  }
+  /** The name of the binding, by the name that the official package has for it. */
+  readonly syncBackendBinding?: string
+}
+
+/**
+ * The object of each store.
+ *
+ * @since 0.1.0
+ * @category bindings
+ */
+export const storeObjects = (
+  env: object,
+  { durableObject = {}, syncBackendBinding }: ObjectsOptions
+) =>
+  Effect.map(
+    durableObjects(env, syncBackendBinding ?? durableObject.name ?? "WEBSOCKET_SERVER"),
+    (all) => (storeId: Handshake.StoreId) => {
+      const { jurisdiction, locationHint } = durableObject
+      const objects = jurisdiction === undefined ? all : all.jurisdiction(jurisdiction)
+      return objects.get(
+        objects.idFromName(storeId),
+        locationHint === undefined ? {} : { locationHint }
+      )
+    }
+  )
 
 /**
  * The storage of the Durable Object that this program runs in.
@@ -125,3 +176,74 @@ export const layerStoreRegistryD1 = (
       StoreRegistry.layer.pipe(Layer.provide(SqlEngineD1.layer(bound)))
     )
   )
+
+/**
+ * The objects of all stores, reached through their binding.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStoreObjects = (
+  options: ObjectsOptions = {}
+): Layer.Layer<StoreObjects, never, CloudflareEnv> =>
+  Layer.effect(
+    StoreObjects,
+    Effect.map(CloudflareEnv, (env) => ({
+      send: Effect.fnUntraced(function* (storeId, operation) {
+        const text = yield* Effect.orDie(AdminOperation.encode({ storeId, operation }))
+        const answer = yield* storeObjects(env, options).pipe(
+          Effect.flatMap((objectOf) => Effect.tryPromise(() => objectOf(storeId).admin(text))),
+          Effect.tapError((error) =>
+            Effect.logError("the object did not answer", Cause.fail(error)).pipe(
+              Effect.annotateLogs({ storeId })
+            )
+          ),
+          Effect.mapError(
+            () =>
+              new AdminOperation.StoreUnavailable({
+                message: "the store cannot be reached just now"
+              })
+          )
+        )
+        return yield* AdminOperation.readAnswer(operation, answer)
+      })
+    }))
+  )
+
+/**
+ * Where the events of stores are kept: a D1 database, by the name of its binding (`DB` if not told),
+ * or each object's own SQLite, which nothing but the object can read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StorageOption =
+  | { readonly _tag: "d1"; readonly binding?: string }
+  | { readonly _tag: "do-sqlite" }
+
+/**
+ * What can be seen of the storage without an object.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerAdminStorage = (
+  storage: StorageOption = { _tag: "d1" }
+): Layer.Layer<AdminStorage, never, CloudflareEnv> =>
+  storage._tag === "do-sqlite"
+    ? Layer.succeed(AdminStorage, { _tag: "PerObject" })
+    : Layer.effect(
+        AdminStorage,
+        Effect.map(StoreRegistry.StoreRegistry, (registry) => ({
+          _tag: "Registry" as const,
+          registry
+        }))
+      ).pipe(
+        Layer.provide(layerStoreRegistryD1(storage.binding ?? "DB")),
+        Layer.catchAll((error) =>
+          Layer.effect(
+            AdminStorage,
+            Effect.as(Effect.logError(error.message), { _tag: "NotConfigured" as const })
+          )
+        )
+      )

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObject } from "./CloudflareEnv.ts"
-import type { MissingBinding, ObjectStorage } from "./CloudflareEnv.ts"
+import type { MissingBinding, ObjectStorage, StorageOption } from "./CloudflareEnv.ts"
 import type { EventLog, StorageError } from "./EventLog.ts"
 import { provideServices } from "./internal/services.ts"
 import type { ServicesOption } from "./internal/services.ts"
@@ -47,13 +47,8 @@ export interface DurableObjectOptions<
   RPullRes = RPush
 >
   extends SyncHooks.HookOptions<RPush, RPull, RPushRes, RPullRes>, ObjectOptions {
-  /**
-   * Where the events are kept: a D1 database, by the name of its binding (`DB` if not told), or the
-   * object's own SQLite, which nothing but the object can read.
-   */
-  readonly storage?:
-    | { readonly _tag: "d1"; readonly binding?: string }
-    | { readonly _tag: "do-sqlite" }
+  /** Where the events are kept. A Worker with admin or health routes is told the same. */
+  readonly storage?: StorageOption
   /** What differs from `Limits.defaults`. */
   readonly limits?: Partial<Limits.LimitsService>
   /** Where spans are sent, if they are to be made. A function is given the bindings, with secrets. */

@@ -333,6 +333,17 @@ export const list = (after: string, limit: number): Statement => ({
 })
 
 /**
+ * The store of an id, if it is registered, with the columns of `list`.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const find = (storeId: Handshake.StoreId): Statement => ({
+  sql: `SELECT storeId, backendId, createdAt FROM ${REGISTRY_TABLE} WHERE storeId = ?1`,
+  params: [storeId]
+})
+
+/**
  * One row if there is a registry. Asks for its columns, because a look through `sqlite_schema` would
  * pass by every store's table.
  *

@@ -51,7 +51,7 @@ export interface Pushes {
 
   /**
    * Accepts events that were accepted elsewhere, with the times that they have from there. No rule
-   * of the app is asked.
+   * of the app is asked, and their number is the caller's own concern.
    */
   readonly restore: (
     events: NonEmptyReadonlyArray<Message.PulledEvent>
@@ -154,11 +154,14 @@ export const make = (options: {
       restore: Effect.fnUntraced(function* (events) {
         const now = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
         const batch = Arr.map(events, ({ eventEncoded }) => eventEncoded)
-        const parts = yield* Batch.toParts(batch, limits, (index) =>
-          Option.match(events[index]?.metadata ?? Option.none(), {
-            onNone: () => now,
-            onSome: ({ createdAt }) => createdAt
-          })
+        const parts = yield* Batch.toParts(
+          batch,
+          { ...limits, maxBatchEvents: batch.length },
+          (index) =>
+            Option.match(events[index]?.metadata ?? Option.none(), {
+              onNone: () => now,
+              onSome: ({ createdAt }) => createdAt
+            })
         )
         yield* alone(store(batch, parts))
       })

@@ -50,6 +50,9 @@ export type StoreInfo = typeof StoreInfo.Type
  * @category models
  */
 export interface StoreAdmin {
+  /** Names the log that `read` reads. */
+  readonly backendId: SyncError.BackendId
+
   readonly info: Effect.Effect<StoreInfo, StorageError>
 
   /** The events after a position, each as the text of its `PulledEvent`. */
@@ -128,6 +131,7 @@ export const make = (options: {
     )
 
   return {
+    backendId: log.backendId,
     info: Effect.gen(function* () {
       const known = tail.head()
       const head = yield* log.head

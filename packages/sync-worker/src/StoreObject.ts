@@ -275,10 +275,12 @@ export const make = <E>(options: {
     return next
   }).pipe(Effect.provide(Logger.json))
 
-  /** Whatever the object has kept, its alarm with it. */
-  const deleteAll = Effect.tryPromise(() => state.storage.deleteAll()).pipe(
+  /** Everything that is left of the object. Its alarm goes with it only on newer platforms. */
+  const deleteAll = Effect.tryPromise(() => state.storage.deleteAlarm()).pipe(
+    Effect.zipRight(Effect.tryPromise(() => state.storage.deleteAll())),
     Effect.ignoreLogged,
-    Effect.zipRight(Effect.sync(alarm.gone))
+    Effect.zipRight(Effect.sync(alarm.gone)),
+    Effect.provide(Logger.json)
   )
 
   /**

@@ -4,14 +4,17 @@
  * @since 0.1.0
  */
 import { Handshake, SyncError } from "@tidelog/sync-protocol"
+import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { StorageError } from "./EventLog.ts"
 import * as EventLogStatements from "./EventLogStatements.ts"
 import { decodeRows } from "./internal/rows.ts"
 import { SqlEngine } from "./SqlEngine.ts"
+import type { Statement } from "./SqlEngine.ts"
 
 /**
  * A store that has been opened at least once, and not been removed since.
@@ -19,24 +22,36 @@ import { SqlEngine } from "./SqlEngine.ts"
  * `createdAt`: when it was first opened, ISO 8601.
  *
  * @since 0.1.0
+ * @category schemas
+ */
+export const RegisteredStore = Schema.Struct({
+  storeId: Handshake.StoreId,
+  backendId: SyncError.BackendId,
+  createdAt: Schema.String
+})
+
+/**
+ * @since 0.1.0
  * @category models
  */
-export interface RegisteredStore {
-  readonly storeId: Handshake.StoreId
-  readonly backendId: SyncError.BackendId
-  readonly createdAt: string
-}
+export type RegisteredStore = typeof RegisteredStore.Type
 
 /**
  * `next`: the `after` of the next page; absent if this is the last.
  *
  * @since 0.1.0
+ * @category schemas
+ */
+export const StorePage = Schema.Struct({
+  stores: Schema.Array(RegisteredStore),
+  next: Schema.optionalWith(Handshake.StoreId, { exact: true })
+})
+
+/**
+ * @since 0.1.0
  * @category models
  */
-export interface StorePage {
-  readonly stores: ReadonlyArray<RegisteredStore>
-  readonly next?: Handshake.StoreId
-}
+export type StorePage = typeof StorePage.Type
 
 /**
  * @since 0.1.0
@@ -53,6 +68,11 @@ export interface StoreRegistryService {
     readonly limit: number
   }) => Effect.Effect<StorePage, StorageError>
 
+  /** The store of this id, if it is one of these. To ask makes nothing. */
+  readonly get: (
+    storeId: Handshake.StoreId
+  ) => Effect.Effect<Option.Option<RegisteredStore>, StorageError>
+
   /** Succeeds if the database answers. */
   readonly ping: Effect.Effect<void, StorageError>
 }
@@ -68,13 +88,7 @@ export class StoreRegistry extends Context.Tag("@tidelog/sync-worker/StoreRegist
   StoreRegistryService
 >() {}
 
-const StoreRows = Schema.Array(
-  Schema.Struct({
-    storeId: Handshake.StoreId,
-    backendId: SyncError.BackendId,
-    createdAt: Schema.String
-  })
-)
+const StoreRows = Schema.Array(RegisteredStore)
 
 /**
  * @since 0.1.0
@@ -82,29 +96,36 @@ const StoreRows = Schema.Array(
  */
 export const make: Effect.Effect<StoreRegistryService, never, SqlEngine> = Effect.map(
   SqlEngine,
-  (sql) => ({
-    list: Effect.fn("StoreRegistry.list")(function* ({ after = "", limit }) {
-      // One more than is wanted tells whether there are more.
-      const rows = yield* sql
-        .batch("list the stores", [EventLogStatements.list(after, limit + 1)])
-        .pipe(
-          Effect.flatMap(([result]) => decodeRows("list the stores", StoreRows, result)),
-          Effect.catchAll((error) =>
-            sql
-              .batch("look for the registry", [EventLogStatements.registryExists])
-              .pipe(
-                Effect.flatMap(([result]) =>
-                  result?.rows.length === 0 ? Effect.succeed([]) : error
-                )
-              )
-          )
+  (sql) => {
+    /** No registry is an empty one. */
+    const select = (operation: string, statement: Statement) =>
+      sql.batch(operation, [statement]).pipe(
+        Effect.flatMap(([result]) => decodeRows(operation, StoreRows, result)),
+        Effect.catchAll((error) =>
+          sql
+            .batch("look for the registry", [EventLogStatements.registryExists])
+            .pipe(
+              Effect.flatMap(([result]) => (result?.rows.length === 0 ? Effect.succeed([]) : error))
+            )
         )
-      const stores = rows.slice(0, limit)
-      const last = stores.at(-1)
-      return rows.length > limit && last !== undefined ? { stores, next: last.storeId } : { stores }
-    }),
-    ping: Effect.asVoid(sql.batch("answer", [EventLogStatements.ping]))
-  })
+      )
+
+    return {
+      list: Effect.fn("StoreRegistry.list")(function* ({ after = "", limit }) {
+        // One more than is wanted tells whether there are more.
+        const rows = yield* select("list the stores", EventLogStatements.list(after, limit + 1))
+        const stores = rows.slice(0, limit)
+        const last = stores.at(-1)
+        return rows.length > limit && last !== undefined
+          ? { stores, next: last.storeId }
+          : { stores }
+      }),
+      get: Effect.fn("StoreRegistry.get")(function* (storeId) {
+        return Arr.head(yield* select("find the store", EventLogStatements.find(storeId)))
+      }),
+      ping: Effect.asVoid(sql.batch("answer", [EventLogStatements.ping]))
+    }
+  }
 )
 
 /**

@@ -12,7 +12,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import { CloudflareEnv, durableObjects } from "./CloudflareEnv.ts"
+import * as AdminRoutes from "./AdminRoutes.ts"
+import { CloudflareEnv, storeObjects } from "./CloudflareEnv.ts"
+import type { ObjectsOptions } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
 import * as Grant from "./Grant.ts"
 import { describe } from "./internal/describe.ts"
@@ -30,22 +32,19 @@ import * as SyncAuth from "./SyncAuth.ts"
  * @since 0.1.0
  * @category models
  */
-export interface ConnectOptions extends Cors.CorsOptions {
-  /**
-   * The objects of the stores: the `name` of their binding (`WEBSOCKET_SERVER` if not told), where an
-   * object that does not exist yet should live (`locationHint`), and where it must (`jurisdiction`).
-   * An object of a jurisdiction is another one than that of the same store without.
-   */
-  readonly durableObject?: {
-    readonly name?: string
-    readonly locationHint?: DurableObjectLocationHint
-    readonly jurisdiction?: DurableObjectJurisdiction
-  }
-  /** The name of the binding, by the name that the official package has for it. */
-  readonly syncBackendBinding?: string
+export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
   /** What differs from `Limits.defaults` in opening a connection. */
   readonly limits?: Partial<Pick<Limits.LimitsService, "maxPayloadBytes" | "maxStoreIdLength">>
 }
+
+/**
+ * What a whole Worker is told beside who may connect: also where its objects keep the events, for
+ * its admin and health routes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WorkerOptions extends ConnectOptions, AdminRoutes.AdminOptions {}
 
 /**
  * What a Worker is told, with its rule for who may connect.
@@ -333,20 +332,6 @@ const readParams = Effect.fnUntraced(function* (request: Request, options: Conne
   return { payload, storeId }
 })
 
-/** The object of each store. */
-const storeObjects = (env: object, { durableObject = {}, syncBackendBinding }: ConnectOptions) =>
-  Effect.map(
-    durableObjects(env, syncBackendBinding ?? durableObject.name ?? "WEBSOCKET_SERVER"),
-    (all) => (storeId: string) => {
-      const { jurisdiction, locationHint } = durableObject
-      const objects = jurisdiction === undefined ? all : all.jurisdiction(jurisdiction)
-      return objects.get(
-        objects.idFromName(storeId),
-        locationHint === undefined ? {} : { locationHint }
-      )
-    }
-  )
-
 /** A value that is nested too deeply to be written counts as endless. */
 const jsonBytes = (value: unknown): number =>
   Either.getOrElse(
@@ -369,20 +354,20 @@ const root: Route = (request) =>
     : undefined
 
 /**
- * A whole Worker whose authorisation is a Layer: the sync route, and a line of text for whoever looks
- * at it in a browser.
+ * A whole Worker whose authorisation is a Layer: the sync route, those for whoever looks after stores,
+ * and a line of text for whoever looks at it in a browser.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const makeWorkerFromLayer = <E>(
   layer: AuthLayer<E>,
-  options: ConnectOptions = {}
+  options: WorkerOptions = {}
 ): SyncWorker => {
   const handle = makeHandler(layer, options)
   const sync: Route = (request, env) =>
     matchSyncRequest(request) === undefined ? undefined : handle(request, env)
-  const routes: ReadonlyArray<Route> = [sync, root]
+  const routes: ReadonlyArray<Route> = [AdminRoutes.makeRoute(options), sync, root]
   return {
     fetch: (request, env) =>
       Cors.guard(options, request, () => {
@@ -408,7 +393,7 @@ export const makeWorkerFromLayer = <E>(
  * @category constructors
  */
 export const makeWorker = <Payload = unknown, Encoded = Payload, R = never, E = never>(
-  options?: SyncOptions<Payload, Encoded, R> & ServicesOption<R, E, CloudflareEnv>
+  options?: SyncOptions<Payload, Encoded, R> & WorkerOptions & ServicesOption<R, E, CloudflareEnv>
 ): SyncWorker =>
   options === undefined
     ? makeWorkerFromLayer(SyncAuth.SyncAuth.layerNone)

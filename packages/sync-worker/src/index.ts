@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export * as AdminStorage from "./AdminStorage.ts"
 export * as Attachment from "./Attachment.ts"
 export * as CloudflareEnv from "./CloudflareEnv.ts"
 export * as Connection from "./Connection.ts"
@@ -14,6 +15,7 @@ export * as EventLogDurableObject from "./EventLogDurableObject.ts"
 export * as EventLogMemory from "./EventLogMemory.ts"
 export * as StoreId from "./StoreId.ts"
 export * as StoreObject from "./StoreObject.ts"
+export * as StoreObjects from "./StoreObjects.ts"
 export * as StoreTable from "./StoreTable.ts"
 export * as StoreRegistry from "./StoreRegistry.ts"
 export * as SyncAuth from "./SyncAuth.ts"
@@ -21,6 +23,8 @@ export * as SyncHooks from "./SyncHooks.ts"
 export * as SyncServer from "./SyncServer.ts"
 export * as Telemetry from "./Telemetry.ts"
 
+export { handleAdmin, matchAdminRequest } from "./AdminRoutes.ts"
+export type { AdminOptions, AdminRequest } from "./AdminRoutes.ts"
 export { makeDurableObject, makeDurableObjectFromLayer } from "./DurableObject.ts"
 export type { DurableObjectOptions, ObjectOptions, SyncDurableObject } from "./DurableObject.ts"
 export { AuthUnavailable, Forbidden, InvalidPayload, Unauthorized } from "./SyncAuth.ts"
@@ -31,5 +35,6 @@ export type {
   HandlerOptions,
   SyncOptions,
   SyncRequest,
-  SyncWorker
+  SyncWorker,
+  WorkerOptions
 } from "./Worker.ts"

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as CloudflareEnv from "../src/CloudflareEnv.ts"
 import { EventLog } from "../src/EventLog.ts"
 import * as EventLogSql from "../src/EventLogSql.ts"
@@ -26,6 +27,7 @@ const describeRegistry = (name: string, engine: Layer.Layer<SqlEngine>) => {
       Effect.gen(function* () {
         const registry = yield* StoreRegistry.StoreRegistry
         expect(yield* registry.list({ limit: 10 })).toEqual({ stores: [] })
+        expect(yield* registry.get("nobody")).toEqual(Option.none())
         yield* registry.ping
         const { batch } = yield* SqlEngine
         const [tables] = yield* batch("look", [
@@ -57,6 +59,20 @@ const describeRegistry = (name: string, engine: Layer.Layer<SqlEngine>) => {
           stores: all.stores.slice(4)
         })
         expect(yield* registry.list({ limit: 4, after: "🌊" })).toEqual({ stores: [] })
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("[LOG-7] finds a store by its id, and makes none", () =>
+      Effect.gen(function* () {
+        const registry = yield* StoreRegistry.StoreRegistry
+        const { backendId } = yield* openStore("found")
+        expect(yield* registry.get("found")).toMatchObject({
+          _tag: "Some",
+          value: { storeId: "found", backendId }
+        })
+        for (const storeId of ["Found", "foun", "found ", "'"]) {
+          expect(yield* registry.get(storeId)).toEqual(Option.none())
+        }
       }).pipe(Effect.provide(layer))
     )
 

@@ -1,0 +1,35 @@
+/**
+ * The objects of all stores, as the Worker reaches them to look after a store.
+ *
+ * @since 0.1.0
+ */
+import type { Handshake } from "@tidelog/sync-protocol"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as AdminOperation from "./AdminOperation.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoreObjectsService {
+  /**
+   * Has an operation done by a store's object, which is woken for it, and opens its store if there
+   * is none of this id.
+   */
+  readonly send: <Success, Encoded>(
+    storeId: Handshake.StoreId,
+    operation: AdminOperation.OperationOf<Success, Encoded>
+  ) => Effect.Effect<Success, AdminOperation.OperationError>
+}
+
+/**
+ * Its layer: `CloudflareEnv.layerStoreObjects`.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class StoreObjects extends Context.Tag("@tidelog/sync-worker/StoreObjects")<
+  StoreObjects,
+  StoreObjectsService
+>() {}

@@ -1,0 +1,213 @@
+import type * as HttpApi from "@effect/platform/HttpApi"
+/**
+ * What the admin and health routes do.
+ *
+ * @since 0.1.0
+ */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Handshake, LogEvent } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as AdminOperation from "../AdminOperation.ts"
+import { AdminStorage } from "../AdminStorage.ts"
+import type { StorageError } from "../EventLog.ts"
+import { isSameSecret } from "../internal/secret.ts"
+import { VERSION } from "../internal/version.ts"
+import { StoreObjects } from "../StoreObjects.ts"
+import * as AdminApi from "./AdminApi.ts"
+import * as Export from "./Export.ts"
+import * as Import from "./Import.ts"
+
+/**
+ * What a request has to carry to look after stores.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class AdminSecret extends Context.Tag(
+  "@tidelog/sync-worker/admin/AdminHandlers/AdminSecret"
+)<AdminSecret, Redacted.Redacted>() {}
+
+const PAGE_STORES = 100
+
+/** The database has this long to answer whoever asks for the Worker's health. */
+const HEALTH_DEADLINE = "5 seconds"
+
+const unavailable = (message: string) => new AdminOperation.StoreUnavailable({ message })
+
+const notConfigured = Effect.suspend(() => unavailable("the storage is not configured"))
+
+/** The storage's own words stay in the server's log. */
+const unreadable = (error: StorageError) =>
+  Effect.zipRight(
+    Effect.logError(error.message, Cause.fail(error)),
+    unavailable("the list of stores cannot be read just now")
+  )
+
+/** Fails if there is no store of this id, as far as that can be told without making one. */
+const find = (storeId: Handshake.StoreId) =>
+  Effect.flatMap(AdminStorage, (storage) => {
+    switch (storage._tag) {
+      case "PerObject":
+        return Effect.void
+      case "NotConfigured":
+        return notConfigured
+      case "Registry":
+        return storage.registry.get(storeId).pipe(
+          Effect.catchAll(unreadable),
+          Effect.filterOrFail(
+            Option.isSome,
+            () => new AdminApi.StoreNotFound({ message: "there is no store of this id" })
+          )
+        )
+    }
+  })
+
+/** Nothing but the import is answered so. */
+const asUnavailable = <A, R>(effect: Effect.Effect<A, AdminOperation.OperationError, R>) =>
+  Effect.catchTags(effect, {
+    NotAtHead: (error) => Effect.die(error),
+    InvalidEvents: (error) => Effect.die(error)
+  })
+
+/** Has an operation done to a store that exists. */
+const operate = <Success, Encoded>(
+  storeId: Handshake.StoreId,
+  operation: AdminOperation.OperationOf<Success, Encoded>
+) =>
+  Effect.zipRight(
+    find(storeId),
+    Effect.flatMap(StoreObjects, ({ send }) => asUnavailable(send(storeId, operation)))
+  )
+
+/** Likewise, and the log tells of it. */
+const change = <Success, Encoded>(
+  storeId: Handshake.StoreId,
+  operation: AdminOperation.OperationOf<Success, Encoded>
+) => Effect.tap(operate(storeId, operation), () => report(storeId, operation._tag))
+
+const report = (storeId: Handshake.StoreId, operation: string) =>
+  Effect.logInfo("store looked after").pipe(Effect.annotateLogs({ storeId, operation }))
+
+/** A request without a body has no events. */
+const bodyOf = (request: HttpServerRequest): Stream.Stream<Uint8Array, unknown> =>
+  Predicate.hasProperty(request.source, "body") && request.source.body === null
+    ? Stream.empty
+    : request.stream
+
+const layerStores = HttpApiBuilder.group(AdminApi.Api, "stores", (handlers) =>
+  handlers
+    .handle(
+      "list",
+      Effect.fnUntraced(function* ({ urlParams: { after, limit = PAGE_STORES } }) {
+        const storage = yield* AdminStorage
+        switch (storage._tag) {
+          case "Registry":
+            return yield* Effect.catchAll(storage.registry.list({ after, limit }), unreadable)
+          case "NotConfigured":
+            return yield* notConfigured
+          case "PerObject":
+            return yield* new AdminApi.NotSupported({
+              message: "each store keeps its events in its own object; nothing lists them"
+            })
+        }
+      })
+    )
+    .handle("openApi", () => Effect.sync(() => OpenApi.fromApi(AdminApi.Api)))
+    .handle("info", ({ path: { storeId } }) => operate(storeId, new AdminOperation.Info()))
+    .handleRaw(
+      "exportEvents",
+      Effect.fnUntraced(function* ({ path: { storeId }, urlParams: { after = LogEvent.ROOT } }) {
+        yield* find(storeId)
+        const texts = yield* asUnavailable(Export.run({ storeId, after }))
+        return HttpServerResponse.stream(Stream.encodeText(texts), {
+          contentType: AdminApi.NDJSON
+        })
+      })
+    )
+    .handleRaw(
+      "importEvents",
+      ({ path: { storeId }, request, urlParams: { after = LogEvent.ROOT } }) =>
+        Import.run({ storeId, after, body: bodyOf(request) }).pipe(
+          Effect.tap(() => report(storeId, "Restore")),
+          Effect.flatMap((imported) => Effect.orDie(HttpServerResponse.json(imported)))
+        )
+    )
+    .handle("reset", ({ path: { storeId } }) => change(storeId, new AdminOperation.Reset()))
+    .handle("renew", ({ path: { storeId } }) => change(storeId, new AdminOperation.Renew()))
+    .handle("delete", ({ path: { storeId } }) => change(storeId, new AdminOperation.Delete()))
+    .handle("revoke", ({ path: { storeId }, payload: { identity } }) =>
+      change(storeId, new AdminOperation.Revoke({ identity }))
+    )
+)
+
+const about = { version: VERSION, protocol: Handshake.PROTOCOL_VERSION }
+
+type HealthReport = typeof AdminApi.Healthy.Type | typeof AdminApi.Degraded.Type
+
+/**
+ * How the Worker is. It wakes no object.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const health = Effect.flatMap(AdminStorage, (storage): Effect.Effect<HealthReport> => {
+  switch (storage._tag) {
+    case "PerObject":
+      return Effect.succeed({ status: "ok", ...about, storage: "per-object" })
+    case "NotConfigured":
+      return Effect.succeed({ status: "degraded", ...about, storage: "not-configured" })
+    case "Registry":
+      return storage.registry.ping.pipe(
+        Effect.timeout(HEALTH_DEADLINE),
+        Effect.as<HealthReport>({ status: "ok", ...about, storage: "ok" }),
+        Effect.catchAll((error) =>
+          Effect.as(Effect.logError("the storage does not answer", Cause.fail(error)), {
+            status: "degraded" as const,
+            ...about,
+            storage: "unavailable" as const
+          })
+        )
+      )
+  }
+})
+
+const layerHealth = HttpApiBuilder.group(AdminApi.Api, "health", (handlers) =>
+  handlers.handle("check", () => health)
+)
+
+const layerAuthorization = Layer.effect(
+  AdminApi.Authorization,
+  Effect.map(AdminSecret, (secret) => ({
+    bearer: (given: Redacted.Redacted) =>
+      Effect.filterOrFail(
+        isSameSecret(Redacted.value(given), Redacted.value(secret)),
+        (isSame) => isSame,
+        () => new AdminApi.Unauthorized({ message: "the admin secret is missing or wrong" })
+      ).pipe(Effect.asVoid)
+  }))
+)
+
+/**
+ * The handlers of the whole description.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<
+  HttpApi.Api,
+  never,
+  AdminSecret | AdminStorage | StoreObjects | HttpApiBuilder.Router
+> = HttpApiBuilder.api(AdminApi.Api).pipe(
+  Layer.provide([layerStores, layerHealth]),
+  Layer.provide(layerAuthorization)
+)

@@ -1,0 +1,50 @@
+/**
+ * The events of a store as text, page by page as it is read.
+ *
+ * @since 0.1.0
+ */
+import { Limits } from "@tidelog/sync-protocol"
+import type { Handshake, LogEvent, SyncError } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as AdminOperation from "../AdminOperation.ts"
+import { StoreObjects } from "../StoreObjects.ts"
+
+const { maxPageBytes: maxBytes, maxPageEvents: maxEvents } = Limits.Limits.defaults
+
+type Reading = Effect.Effect<typeof AdminOperation.Lines.Type, AdminOperation.OperationError>
+
+/**
+ * The lines after a position. The first page is read before there is a stream, so that what is
+ * wrong with the store shows in time. The stream fails if the log is replaced while it is read: the
+ * rest would be another log's.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const run = Effect.fnUntraced(function* (options: {
+  readonly storeId: Handshake.StoreId
+  readonly after: LogEvent.SeqNum
+}) {
+  const objects = yield* StoreObjects
+
+  const read = (after: LogEvent.SeqNum) =>
+    objects.send(options.storeId, new AdminOperation.Read({ after, maxEvents, maxBytes }))
+
+  const next = (after: LogEvent.SeqNum, backendId: SyncError.BackendId) =>
+    Effect.filterOrFail(
+      read(after),
+      (page) => page.backendId === backendId,
+      () => new AdminOperation.StoreUnavailable({ message: "the log was replaced meanwhile" })
+    )
+
+  const first = yield* read(options.after)
+  const start: Reading = Effect.succeed(first)
+  return Stream.paginateEffect(start, (reading) =>
+    Effect.map(reading, ({ backendId, last, text }) => [
+      text,
+      Option.map(Option.fromNullable(last), (after): Reading => next(after, backendId))
+    ])
+  )
+})
