@@ -376,7 +376,7 @@ describe("Reconnect", () => {
 
   it.scoped("[CLIENT-6] so does one in the middle of a connection's life, with any 44xx", () =>
     Effect.gen(function* () {
-      for (const code of [4400, 4403, 4413, 4426, 4499]) {
+      for (const code of [4400, 4403, 4410, 4413, 4426, 4499]) {
         const { client, server, socket } = yield* makeOnline()
         yield* advance("1 minute")
         socket.hangUp(code, "enough")
