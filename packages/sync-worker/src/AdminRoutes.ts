@@ -108,9 +108,10 @@ const builtOf = (options: AdminOptions): AnswerOf => {
   return answerOf
 }
 
+const notFound = () => new Response("Not found.\n", { status: 404 })
+
 /**
- * The route of a Worker. `undefined` for what is not for it, and for admin where the Worker has no
- * secret.
+ * The route of a Worker. `undefined` for what is not for it.
  *
  * @since 0.1.0
  * @category routing
@@ -119,9 +120,8 @@ export const makeRoute =
   (options: AdminOptions) =>
   (request: Request, env: object): Promise<Response> | undefined => {
     const matched = matchAdminRequest(request)
-    if (matched === undefined || (matched === "admin" && secretOf(env) === undefined)) {
-      return undefined
-    }
+    if (matched === undefined) return undefined
+    if (matched === "admin" && secretOf(env) === undefined) return Promise.resolve(notFound())
     return Effect.flatMap(builtOf(options)(env), ({ context }) =>
       Effect.promise(() => Context.get(context, Answer)(request))
     ).pipe(
@@ -152,7 +152,5 @@ export const handleAdmin = (
   Cors.guard(
     options,
     request,
-    () =>
-      makeRoute(options)(request, env)
-      ?? Promise.resolve(new Response("Not found.\n", { status: 404 }))
+    () => makeRoute(options)(request, env) ?? Promise.resolve(notFound())
   )

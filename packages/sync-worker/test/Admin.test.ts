@@ -162,6 +162,7 @@ describe("who may look after stores", () => {
         expect((await call(`open${route}`, { method }, authorization)).status).toBe(404)
       }
     }
+    expect((await call("open/admin/stores/websocket")).status).toBe(404)
     expect((await call("d1/admin/else")).status).toBe(404)
     expect((await call("d1/ADMIN/stores")).status).toBe(404)
   })
