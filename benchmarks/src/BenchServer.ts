@@ -5,20 +5,12 @@
  * one is given work at a time.
  */
 import { readdirSync, readFileSync } from "node:fs"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
-import { type CommandExecutor, FileSystem, Path } from "@effect/platform"
-import { eventually } from "@tidelog/e2e/src/eventually.ts"
+import { FileSystem, Path } from "@effect/platform"
 import { freePort } from "@tidelog/e2e/src/freePort.ts"
-import { attempt } from "@tidelog/e2e/src/HarnessError.ts"
-import type { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
-import * as ProcessGroup from "@tidelog/e2e/src/ProcessGroup.ts"
+import { attempt, HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
+import * as WranglerDev from "@tidelog/e2e/src/WranglerDev.ts"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
-import * as Exit from "effect/Exit"
-import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 
 export const serverNames = ["official", "tidelog", "bare"] as const
 export type ServerName = (typeof serverNames)[number]
@@ -52,12 +44,6 @@ export interface ServerOptions {
   readonly meter?: boolean
 }
 
-const require = createRequire(import.meta.url)
-const wranglerBin = join(dirname(require.resolve("wrangler/package.json")), "bin/wrangler.js")
-
-/** Wrangler asks nothing outside this machine. */
-const env = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" }
-
 /** Starts a server; closing the scope ends it and removes its state. */
 export const start = (name: ServerName, options: ServerOptions = {}) =>
   Effect.gen(function* () {
@@ -70,12 +56,6 @@ export const start = (name: ServerName, options: ServerOptions = {}) =>
     const inspectorPort = yield* freePort
     const base = `http://127.0.0.1:${port}`
 
-    const scope = yield* Effect.scope
-    const running = yield* Ref.make<Scope.CloseableScope | undefined>(undefined)
-    const context = yield* Effect.context<
-      CommandExecutor.CommandExecutor | FileSystem.FileSystem | Path.Path
-    >()
-
     const get = (from: string) =>
       attempt(`asking ${name}`, async () => {
         const response = await fetch(base + from)
@@ -83,35 +63,15 @@ export const start = (name: ServerName, options: ServerOptions = {}) =>
         return response.text()
       })
 
-    const restart = Effect.gen(function* () {
-      const before = yield* Ref.getAndSet(running, undefined)
-      if (before !== undefined) yield* Scope.close(before, Exit.void)
-      const group = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-      yield* Ref.set(running, group)
-      yield* ProcessGroup.start({
-        command: process.execPath,
-        args: [
-          wranglerBin,
-          "dev",
-          "--ip",
-          "127.0.0.1",
-          "--port",
-          `${port}`,
-          "--inspector-port",
-          `${inspectorPort}`,
-          "--persist-to",
-          state,
-          "--var",
-          `D1_DELAY_MS:${options.d1DelayMs ?? 0}`,
-          `METER:${options.meter === true ? 1 : 0}`
-        ],
-        cwd: path.resolve(import.meta.dirname, "servers", name),
-        env,
-        log: path.join(logs, `${name}-${port}.log`)
-      }).pipe(Scope.extend(group))
-      yield* eventually(`${name} answers`, get("/bench/meter"), () => true)
-    }).pipe(Effect.provide(context))
-
+    const { start: restart } = yield* WranglerDev.make({
+      cwd: path.resolve(import.meta.dirname, "servers", name),
+      port,
+      inspectorPort,
+      state,
+      log: path.join(logs, `${name}-${port}.log`),
+      vars: [`D1_DELAY_MS:${options.d1DelayMs ?? 0}`, `METER:${options.meter === true ? 1 : 0}`],
+      answers: get("/bench/meter")
+    })
     yield* restart
     const server: BenchServer = {
       name,
@@ -120,7 +80,10 @@ export const start = (name: ServerName, options: ServerOptions = {}) =>
       restart,
       meter: get("/bench/meter").pipe(
         Effect.flatMap(Schema.decode(Schema.parseJson(Meter))),
-        Effect.orDie
+        Effect.catchTag(
+          "ParseError",
+          (cause) => new HarnessError({ message: `${name} counts in another way`, cause })
+        )
       ),
       createStores: (from, to) => Effect.asVoid(get(`/bench/stores?from=${from}&to=${to}`)),
       workerPid: () => findWorker(state)

@@ -295,7 +295,8 @@ export const answer = (
   }).pipe(Effect.orDie)
 
 /**
- * Reads the answer to an operation.
+ * Reads the answer to an operation. One that makes no sense comes from an object of another version
+ * than the Worker's, which a deploy replaces.
  *
  * @since 0.1.0
  * @category codecs
@@ -304,8 +305,7 @@ export const readAnswer = <Success, Encoded>(
   operation: OperationOf<Success, Encoded>,
   text: string
 ): Effect.Effect<Success, OperationError> =>
-  Effect.try(() => JSON.parse(text) as unknown).pipe(
-    Effect.flatMap((encoded) => Schema.deserializeExit(operation, encoded)),
-    Effect.orDie,
+  Schema.decode(Schema.parseJson(Schema.exitSchema(operation)))(text).pipe(
+    Effect.mapError(() => new StoreUnavailable({ message: "the store's answer makes no sense" })),
     Effect.flatten
   )

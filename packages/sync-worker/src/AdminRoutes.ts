@@ -20,6 +20,7 @@ import type { ObjectsOptions, StorageOption } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
 import { makeOnce } from "./internal/once.ts"
 import type { BuildTimeout } from "./internal/once.ts"
+import { isUpgrade } from "./internal/upgrade.ts"
 
 /**
  * @since 0.1.0
@@ -46,7 +47,7 @@ export type AdminRequest = "admin" | "health"
  * @category routing
  */
 export const matchAdminRequest = (request: Request): AdminRequest | undefined => {
-  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return undefined
+  if (isUpgrade(request)) return undefined
   const { pathname } = new URL(request.url)
   if (pathname === "/health") return "health"
   return /^\/admin\/(?:stores|openapi\.json)(?:\/|$)/.test(pathname) ? "admin" : undefined

@@ -102,8 +102,7 @@ const encodeSession = Schema.encodeSync(Schema.parseJson(Session))
 
 /**
  * Writes the attachments of one socket, as UTF-8: the platform keeps a text with two bytes a
- * character as soon as one of them needs two. The session is encoded once; only the subscriptions
- * change.
+ * character as soon as one of them needs two. The session is encoded once; only the state changes.
  *
  * @since 0.1.0
  * @category codecs

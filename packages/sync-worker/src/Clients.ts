@@ -73,9 +73,6 @@ export interface Clients {
   readonly pumpEveryone: Effect.Effect<void>
 }
 
-/** Pumps that may read from the log at the same time after one append. */
-const MAX_CONCURRENT_READS = 8
-
 /**
  * @since 0.1.0
  * @category constructors
@@ -135,7 +132,7 @@ export const make = (options: {
         client.subscriptions.set(subscription.requestId, Delivery.resumeSubscription(subscription))
       }
       clients.set(connection, client)
-      const deadline = Deadline.next({ ...connection.session, pullBy: client.pullBy })
+      const deadline = Deadline.next(timesOf(client))
       if (Number.isFinite(deadline)) alarm.wakeBy(deadline)
       return client
     },
@@ -161,21 +158,12 @@ export const make = (options: {
           matching.length
         )
       }),
-    closeDue: Effect.suspend(() => {
-      const now = clock.unsafeCurrentTimeMillis()
-      const ends: Array<Effect.Effect<void>> = []
-      let next = Number.POSITIVE_INFINITY
-      for (const client of clients.values()) {
-        const times = {
-          expiresAt: client.connection.session.expiresAt,
-          pullBy: client.pullBy
-        }
-        const end = Deadline.ending(times, now)
-        if (end === undefined) next = Math.min(next, Deadline.next(times))
-        else ends.push(close(client, end.code, end.reason))
-      }
-      return Effect.as(Effect.all(ends, { discard: true }), next)
-    }),
+    closeDue: Effect.suspend(() =>
+      Deadline.sweep(
+        Array.from(clients.values(), (client) => ({ client, times: timesOf(client) })),
+        ({ client }, { code, reason }) => close(client, code, reason)
+      )
+    ),
     forEachPull: (use) => {
       for (const client of clients.values()) {
         for (const requestId of client.subscriptions.keys()) use(client, requestId)
@@ -196,10 +184,16 @@ export const make = (options: {
             behind.push(pump(client, subscription))
         }
       }
-      return Effect.all(behind, { concurrency: MAX_CONCURRENT_READS, discard: true })
+      // How many of them read at the same time, `PageReader` decides.
+      return Effect.all(behind, { concurrency: "unbounded", discard: true })
     })
   }
 }
+
+const timesOf = ({ connection, pullBy }: Delivery.Client): Deadline.Times => ({
+  expiresAt: connection.session.expiresAt,
+  pullBy
+})
 
 /** Names the connection in the log: what ends it may have been done for another one, or for none. */
 const asOf = (client: Delivery.Client) => {

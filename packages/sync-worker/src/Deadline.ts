@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import { Handshake } from "@tidelog/sync-protocol"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 import type { ConnectionState, Session } from "./Connection.ts"
 
 /**
@@ -17,7 +19,11 @@ export interface Ending {
   readonly reason: string
 }
 
-type Times = Pick<Session, "expiresAt"> & Pick<ConnectionState, "pullBy">
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Times = Pick<Session, "expiresAt"> & Pick<ConnectionState, "pullBy">
 
 /**
  * When a connection has to be looked at: milliseconds since the epoch, endless if never.
@@ -47,6 +53,28 @@ export const ending = (times: Times, now: number): Ending | undefined => {
   if (isExpired(times, now)) return expired
   return times.pullBy !== undefined && times.pullBy <= now ? unused : undefined
 }
+
+/**
+ * Looks at many connections: what is at its end is given to `end`. When to look again: milliseconds
+ * since the epoch, endless if never.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const sweep = <Item extends { readonly times: Times }, R>(
+  items: Iterable<Item>,
+  end: (item: Item, ending: Ending) => Effect.Effect<void, never, R>
+): Effect.Effect<number, never, R> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const ends: Array<Effect.Effect<void, never, R>> = []
+    let again = Number.POSITIVE_INFINITY
+    for (const item of items) {
+      const reached = ending(item.times, now)
+      if (reached === undefined) again = Math.min(again, next(item.times))
+      else ends.push(end(item, reached))
+    }
+    return Effect.as(Effect.all(ends, { discard: true }), again)
+  })
 
 /**
  * @since 0.1.0

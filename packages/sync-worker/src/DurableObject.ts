@@ -12,6 +12,7 @@ import * as Logger from "effect/Logger"
 import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObject } from "./CloudflareEnv.ts"
 import type { MissingBinding, ObjectStorage, StorageOption } from "./CloudflareEnv.ts"
 import type { EventLog, StorageError } from "./EventLog.ts"
+import type * as ForwardHeaders from "./ForwardHeaders.ts"
 import { provideServices } from "./internal/services.ts"
 import type { ServicesOption } from "./internal/services.ts"
 import type { StoreId } from "./StoreId.ts"
@@ -31,7 +32,7 @@ export interface ObjectOptions {
    * The upgrade request's headers that hooks see in `session.headers`: names, or a function of the
    * request that returns them.
    */
-  readonly forwardHeaders?: StoreObject.ForwardHeaders
+  readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
   /** How clients may connect; by WebSocket if not told. Others are refused with a reason. */
   readonly enabledTransports?: Iterable<StoreObject.Transport>
 }

@@ -10,12 +10,14 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as AppendStatements from "./AppendStatements.ts"
 import { EventLog, HeadMismatch, StorageError } from "./EventLog.ts"
 import type { EventLogService } from "./EventLog.ts"
 import * as EventLogStatements from "./EventLogStatements.ts"
 import { toEntry } from "./internal/entry.ts"
 import { toLogPage } from "./internal/page.ts"
 import { decodeRows } from "./internal/rows.ts"
+import * as PageStatements from "./PageStatements.ts"
 import { SqlEngine } from "./SqlEngine.ts"
 import type { Statement } from "./SqlEngine.ts"
 import { StoreId } from "./StoreId.ts"
@@ -91,9 +93,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
       )
 
     const read: EventLogService["read"] = Effect.fnUntraced(function* (after, size) {
-      const [result] = yield* sql.batch("read the log", [
-        EventLogStatements.read(table, after, size)
-      ])
+      const [result] = yield* sql.batch("read the log", [PageStatements.read(table, after, size)])
       const rows = yield* decodeRows("read the log", EventRows, result)
       return rows.map((row) => toEntry({ ...row, args: row.args ?? undefined }))
     })
@@ -107,7 +107,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         Effect.map(([{ head }]) => head)
       ),
       append: Effect.fnUntraced(function* (batch) {
-        const statements = EventLogStatements.append(log, batch)
+        const statements = AppendStatements.append(log, batch)
         const results = yield* sql.batch("append to the log", statements)
         const changes = results.reduce((sum, result) => sum + result.changes, 0)
         if (changes === batch.length) return
@@ -121,7 +121,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
       readPage: Effect.fnUntraced(
         function* (after, size) {
           const [result] = yield* sql.batch("read the log", [
-            EventLogStatements.readPage(table, after, size)
+            PageStatements.readPage(table, after, size)
           ])
           const [page] = yield* decodeRows("read the log", PageRow, result)
           return {

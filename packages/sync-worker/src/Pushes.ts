@@ -40,8 +40,8 @@ export interface Pushes {
    * Accepts a push: when it succeeds, the events are stored and the tail has moved. It also
    * succeeds if they were stored before.
    *
-   * `isWanted`: asked when its turn comes. A push whose sender has left meanwhile is not begun, so
-   * that nobody waits for it: it will be sent again.
+   * `isWanted`: asked when its turn comes, and again when the app's rule has allowed it. A push whose
+   * sender has left meanwhile, or may no longer push, is not stored: it will be sent again.
    */
   readonly accept: (
     request: Message.PushRequest,
@@ -140,15 +140,13 @@ export const make = (options: {
         yield* checkBackendId(request, log.backendId)
         const createdAt = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
         const parts = yield* Batch.toParts(batch, limits, () => createdAt)
-        yield* alone(
-          Effect.suspend(() =>
-            isWanted()
-              ? hooks.onPush(request, session).pipe(
-                  Effect.mapError(({ message }) => refusal("PushRejected", message)),
-                  Effect.zipRight(store(batch, parts))
-                )
-              : abandoned
-          )
+        const ifWanted = (effect: Effect.Effect<void, PushError>) =>
+          Effect.suspend(() => (isWanted() ? effect : abandoned))
+        yield* hooks.onPush(request, session).pipe(
+          Effect.mapError(({ message }) => refusal("PushRejected", message)),
+          Effect.zipRight(ifWanted(store(batch, parts))),
+          ifWanted,
+          alone
         )
       }),
       restore: Effect.fnUntraced(function* (events) {

@@ -7,13 +7,9 @@
 import type { DurableObjectState, WebSocket } from "@cloudflare/workers-types"
 import { Frame, Handshake, Limits } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
@@ -25,9 +21,12 @@ import * as Attachment from "./Attachment.ts"
 import { CloudflareEnv, ObjectStorage } from "./CloudflareEnv.ts"
 import type { Connection, Session } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
+import * as ForwardHeaders from "./ForwardHeaders.ts"
 import * as Grant from "./Grant.ts"
+import * as Activations from "./internal/activations.ts"
 import * as ObjectAlarm from "./internal/objectAlarm.ts"
 import * as Sockets from "./internal/sockets.ts"
+import { isUpgrade } from "./internal/upgrade.ts"
 import { StoreId } from "./StoreId.ts"
 import { SyncServer } from "./SyncServer.ts"
 import type { SyncServerService } from "./SyncServer.ts"
@@ -55,17 +54,6 @@ export type ObjectState = Pick<
   DurableObjectState,
   "acceptWebSocket" | "getWebSockets" | "setWebSocketAutoResponse" | "storage"
 >
-
-/**
- * Which of the upgrade request's headers hooks see in `session.headers`: their names, or a function
- * that picks them. A value that is no text is left out.
- *
- * @since 0.1.0
- * @category models
- */
-export type ForwardHeaders =
-  | ReadonlyArray<string>
-  | ((request: Request) => Readonly<Record<string, string | null | undefined>>)
 
 /**
  * How a client may reach a store. `ws` is the one that is served today.
@@ -120,7 +108,7 @@ export const make = <E>(options: {
   readonly state: ObjectState
   readonly env: object
   readonly layer: ServerLayer<E>
-  readonly forwardHeaders?: ForwardHeaders
+  readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
   /** The transports that connections may use. */
   readonly enabledTransports?: Iterable<Transport>
 }): StoreObject => {
@@ -129,25 +117,6 @@ export const make = <E>(options: {
   state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(Frame.PING_TEXT, Frame.PONG_TEXT))
 
   const alarm = ObjectAlarm.make(state.storage)
-
-  let activation: Deferred.Deferred<Activation, StartFailed> | undefined
-  /** The same once it is there. */
-  let started: Activation | undefined
-
-  /** The server, started if it is not in memory. A start that failed is not kept. */
-  const activate = (storeId: Handshake.StoreId): Effect.Effect<Activation, StartFailed> =>
-    Effect.suspend(() => {
-      if (activation !== undefined) return Deferred.await(activation)
-      const starting = Deferred.unsafeMake<Activation, StartFailed>(FiberId.none)
-      activation = starting
-      return start(storeId).pipe(
-        Effect.onExit((exit) => {
-          if (Exit.isSuccess(exit)) started = exit.value
-          else activation = undefined
-          return Deferred.done(starting, exit)
-        })
-      )
-    })
 
   const start = (storeId: Handshake.StoreId): Effect.Effect<Activation, StartFailed> => {
     const managed = ManagedRuntime.make(
@@ -207,7 +176,7 @@ export const make = <E>(options: {
     grant: Grant.Grant,
     request: Request
   ) {
-    const headers = pickHeaders(request, forwardHeaders)
+    const headers = ForwardHeaders.pick(request, forwardHeaders)
     if (Either.isLeft(headers)) {
       yield* Effect.logError("forwardHeaders failed", Cause.fail(headers.left)).pipe(
         Effect.annotateLogs({ storeId: grant.storeId, connectionId: grant.connectionId })
@@ -231,49 +200,51 @@ export const make = <E>(options: {
     return new Response(null, { status: 101, webSocket: client })
   })
 
+  const activations = Activations.make(start)
+
   /** The server of a socket: in memory, or started for the store that the socket remembers. */
   const activationOf = (socket: WebSocket): Effect.Effect<Activation | undefined, StartFailed> =>
     Effect.suspend(() => {
-      if (activation !== undefined) return Deferred.await(activation)
+      const pending = activations.pending()
+      if (pending !== undefined) return pending
       const attachment = Attachment.decode(socket.deserializeAttachment())
       return Either.isLeft(attachment)
         ? Effect.as(closeUnreadable(socket), undefined)
-        : activate(attachment.right.session.storeId)
+        : activations.get(attachment.right.session.storeId)
     })
 
+  /** Nothing is started only to hear of an end. */
   const forget = (socket: WebSocket) =>
     Effect.suspend(() => {
-      // Nothing is started only to hear of an end.
-      if (activation === undefined) return Effect.void
-      return Effect.flatMap(Deferred.await(activation), ({ connections, server }) => {
+      const pending = activations.pending()
+      if (pending === undefined) return Effect.void
+      return Effect.flatMap(pending, ({ connections, server }) => {
         const connection = connections.get(socket)
         connections.delete(socket)
         return connection === undefined ? Effect.void : server.disconnect(connection)
       })
     }).pipe(Effect.ignore)
 
-  /** The sockets that have to end, when nothing but them is at hand. When to look again. */
-  const closeDue = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    let next = Number.POSITIVE_INFINITY
-    for (const socket of state.getWebSockets()) {
-      const attachment = Attachment.decode(socket.deserializeAttachment())
-      if (Either.isLeft(attachment)) continue
-      const { pullBy, session } = attachment.right
-      const times = { expiresAt: session.expiresAt, pullBy }
-      const end = Deadline.ending(times, now)
-      if (end === undefined) {
-        next = Math.min(next, Deadline.next(times))
-        continue
+  /** The same as the server's `closeDue`, of a server that is out of memory: it is not started. */
+  const closeDue = Effect.suspend(() =>
+    Deadline.sweep(
+      state.getWebSockets().flatMap((socket) =>
+        Either.match(Attachment.decode(socket.deserializeAttachment()), {
+          onLeft: () => [],
+          onRight: ({ pullBy, session }) => [
+            { socket, session, times: { expiresAt: session.expiresAt, pullBy } }
+          ]
+        })
+      ),
+      ({ session, socket }, end) => {
+        Sockets.close(socket, end.code, end.reason)
+        const { connectionId, storeId } = session
+        return Effect.logWarning("connection closed").pipe(
+          Effect.annotateLogs({ ...end, storeId, connectionId })
+        )
       }
-      Sockets.close(socket, end.code, end.reason)
-      const { connectionId, storeId } = session
-      yield* Effect.logWarning("connection closed").pipe(
-        Effect.annotateLogs({ ...end, storeId, connectionId })
-      )
-    }
-    return next
-  }).pipe(Effect.provide(Logger.json))
+    )
+  ).pipe(Effect.provide(Logger.json))
 
   /** Everything that is left of the object. Its alarm goes with it only on newer platforms. */
   const deleteAll = Effect.tryPromise(() => state.storage.deleteAlarm()).pipe(
@@ -288,42 +259,30 @@ export const make = <E>(options: {
    * off, and afterwards the server is started again.
    */
   const operate = (storeId: Handshake.StoreId, operation: AdminOperation.Operation) =>
-    Effect.flatMap(activate(storeId), (active) => {
+    Effect.flatMap(activations.get(storeId), (active) => {
       const run = AdminOperation.run(active.server.admin, operation).pipe(
         Effect.annotateLogs({ storeId }),
         Effect.provide(active.runtime)
       )
       if (!AdminOperation.replacesLog(operation)) return run
-      return Effect.suspend(() => {
-        const replacing = Deferred.unsafeMake<Activation, StartFailed>(FiberId.none)
-        activation = replacing
-        started = undefined
-        return run.pipe(
+      return activations.replace(
+        new StartFailed({ cause: new Error("the log is being replaced") }),
+        run.pipe(
           // Before anybody can open the store anew, and lose what they store in it.
           Effect.tap(() => (operation._tag === "Delete" ? deleteAll : Effect.void)),
-          Effect.ensuring(
-            Effect.suspend(() => {
-              activation = undefined
-              const cause = new Error("the log is being replaced")
-              return Effect.zipRight(
-                Deferred.fail(replacing, new StartFailed({ cause })),
-                active.dispose
-              )
-            })
-          )
+          Effect.ensuring(active.dispose)
         )
-      })
+      )
     })
 
   return {
     alarm: Effect.suspend(() => {
       // First of all: who asks from now on is not waiting for the one that has just gone off.
       alarm.gone()
-      return activation === undefined
+      const pending = activations.pending()
+      return pending === undefined
         ? closeDue
-        : Effect.flatMap(Deferred.await(activation), ({ runtime, server }) =>
-            Effect.provide(server.closeDue, runtime)
-          )
+        : Effect.flatMap(pending, ({ runtime, server }) => Effect.provide(server.closeDue, runtime))
     }).pipe(
       Effect.orElse(() => closeDue),
       Effect.map((next) => alarm.wakeBy(next))
@@ -352,7 +311,7 @@ export const make = <E>(options: {
           refuseTransport(transport)
         )
       }
-      return activate(grant.right.storeId).pipe(
+      return activations.get(grant.right.storeId).pipe(
         Effect.flatMap((active) =>
           Effect.provide(accept(active, grant.right, request), active.runtime)
         ),
@@ -369,7 +328,8 @@ export const make = <E>(options: {
         const frame = typeof data === "string" ? data : new Uint8Array(data)
         return active.run(active.server.receive(connection, frame))
       }
-      if (started !== undefined) return receive(started)
+      const current = activations.current()
+      if (current !== undefined) return receive(current)
       return activationOf(socket).pipe(
         Effect.flatMap((active) => Effect.promise(() => receive(active))),
         Effect.catchTag("StartFailed", () =>
@@ -412,36 +372,11 @@ const closeUnreadable = (socket: WebSocket): Effect.Effect<void> =>
 
 const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws"]
 
-const transportOf = (request: Request): Transport =>
-  request.headers.get("upgrade")?.toLowerCase() === "websocket" ? "ws" : "http"
+const transportOf = (request: Request): Transport => (isUpgrade(request) ? "ws" : "http")
 
 const refuseTransport = (transport: Transport): Response => {
   const reason = `this backend does not take the transport ${transport}`
   return transport === "ws"
     ? Sockets.refuse(Handshake.CloseCode.badRequest, reason)
     : new Response(`${reason}\n`, { status: 400 })
-}
-
-/** The headers that a session keeps, or what a function of the app's own stumbled over. */
-const pickHeaders = (
-  request: Request,
-  forward: ForwardHeaders
-): Either.Either<Session["headers"], unknown> =>
-  Either.try(() => {
-    const picked: Record<string, string> = {}
-    const entries =
-      typeof forward === "function"
-        ? Object.entries(forward(withoutGrant(request)))
-        : forward.map((name) => [name, request.headers.get(name)] as const)
-    for (const [name, value] of entries) {
-      if (typeof value === "string") picked[name.toLowerCase()] = value
-    }
-    return picked
-  })
-
-/** The request as the client made it. */
-const withoutGrant = (request: Request): Request => {
-  const headers = new Headers(request.headers)
-  headers.delete(Grant.HEADER)
-  return new Request(request.url, { headers })
 }

@@ -11,8 +11,8 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { StorageError } from "./EventLog.ts"
-import * as EventLogStatements from "./EventLogStatements.ts"
 import { decodeRows } from "./internal/rows.ts"
+import * as RegistryStatements from "./RegistryStatements.ts"
 import { SqlEngine } from "./SqlEngine.ts"
 import type { Statement } from "./SqlEngine.ts"
 
@@ -103,7 +103,7 @@ export const make: Effect.Effect<StoreRegistryService, never, SqlEngine> = Effec
         Effect.flatMap(([result]) => decodeRows(operation, StoreRows, result)),
         Effect.catchAll((error) =>
           sql
-            .batch("look for the registry", [EventLogStatements.registryExists])
+            .batch("look for the registry", [RegistryStatements.registryExists])
             .pipe(
               Effect.flatMap(([result]) => (result?.rows.length === 0 ? Effect.succeed([]) : error))
             )
@@ -113,7 +113,7 @@ export const make: Effect.Effect<StoreRegistryService, never, SqlEngine> = Effec
     return {
       list: Effect.fn("StoreRegistry.list")(function* ({ after = "", limit }) {
         // One more than is wanted tells whether there are more.
-        const rows = yield* select("list the stores", EventLogStatements.list(after, limit + 1))
+        const rows = yield* select("list the stores", RegistryStatements.list(after, limit + 1))
         const stores = rows.slice(0, limit)
         const last = stores.at(-1)
         return rows.length > limit && last !== undefined
@@ -121,9 +121,9 @@ export const make: Effect.Effect<StoreRegistryService, never, SqlEngine> = Effec
           : { stores }
       }),
       get: Effect.fn("StoreRegistry.get")(function* (storeId) {
-        return Arr.head(yield* select("find the store", EventLogStatements.find(storeId)))
+        return Arr.head(yield* select("find the store", RegistryStatements.find(storeId)))
       }),
-      ping: Effect.asVoid(sql.batch("answer", [EventLogStatements.ping]))
+      ping: Effect.asVoid(sql.batch("answer", [RegistryStatements.ping]))
     }
   }
 )

@@ -1,41 +1,24 @@
 /**
- * The Worker in front of the objects: it opens connections, and refuses them.
+ * The Worker in front of the objects: its routes, and the authorisation that they share.
  *
  * @since 0.1.0
  */
-import { Chunking, Handshake, Limits } from "@tidelog/sync-protocol"
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Runtime from "effect/Runtime"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as AdminRoutes from "./AdminRoutes.ts"
-import { CloudflareEnv, storeObjects } from "./CloudflareEnv.ts"
-import type { ObjectsOptions } from "./CloudflareEnv.ts"
+import { CloudflareEnv } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
-import * as Grant from "./Grant.ts"
-import { describe } from "./internal/describe.ts"
-import { expiryOf } from "./internal/expiry.ts"
 import { makeOnce } from "./internal/once.ts"
 import { randomHex } from "./internal/randomHex.ts"
 import { provideServices } from "./internal/services.ts"
 import type { ServicesOption } from "./internal/services.ts"
-import * as Sockets from "./internal/sockets.ts"
+import { isUpgrade } from "./internal/upgrade.ts"
+import * as Opening from "./Opening.ts"
 import * as SyncAuth from "./SyncAuth.ts"
-
-/**
- * What a Worker is told beside who may connect.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
-  /** What differs from `Limits.defaults` in opening a connection. */
-  readonly limits?: Partial<Pick<Limits.LimitsService, "maxPayloadBytes" | "maxStoreIdLength">>
-}
+import { matchSyncRequest } from "./SyncRequest.ts"
 
 /**
  * What a whole Worker is told beside who may connect: also where its objects keep the events, for
@@ -44,7 +27,7 @@ export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
  * @since 0.1.0
  * @category models
  */
-export interface WorkerOptions extends ConnectOptions, AdminRoutes.AdminOptions {}
+export interface WorkerOptions extends Opening.ConnectOptions, AdminRoutes.AdminOptions {}
 
 /**
  * What a Worker is told, with its rule for who may connect.
@@ -52,11 +35,8 @@ export interface WorkerOptions extends ConnectOptions, AdminRoutes.AdminOptions 
  * @since 0.1.0
  * @category models
  */
-export interface SyncOptions<
-  Payload = unknown,
-  Encoded = Payload,
-  R = never
-> extends ConnectOptions {
+export interface SyncOptions<Payload = unknown, Encoded = Payload, R = never>
+  extends Opening.ConnectOptions {
   /** What a payload looks like: any other is refused, and `validatePayload` gets the decoded one. */
   readonly syncPayloadSchema?: Schema.Schema<Payload, Encoded>
   /** Who may connect. Without it, everybody who reaches the Worker. */
@@ -81,48 +61,6 @@ export type AuthLayer<E = never> = Layer.Layer<SyncAuth.SyncAuth, E, CloudflareE
 export interface SyncWorker {
   readonly fetch: (request: Request, env: object, ctx: ExecutionContext) => Promise<Response>
 }
-
-/**
- * A request that asks for a sync connection: its search params, or what is wrong with them.
- *
- * @since 0.1.0
- * @category models
- */
-export type SyncRequest = Either.Either<Handshake.SearchParams, InvalidSearchParams>
-
-/**
- * The search params do not open a connection. `message` says why.
- *
- * @since 0.1.0
- * @category errors
- */
-export class InvalidSearchParams extends Schema.TaggedError<InvalidSearchParams>(
-  "@tidelog/sync-worker/InvalidSearchParams"
-)("InvalidSearchParams", { message: Schema.String }) {}
-
-const decodeSearchParams = Schema.decodeUnknownEither(Handshake.SearchParams)
-
-/**
- * Whether a request is for the sync backend (SPEC: HAND-3): its path ends in `/websocket`, or it
- * carries a valid `storeId` and `transport`, or is an upgrade that carries both, valid or not.
- * `undefined` if it is not, so that a Worker can go on to its other routes.
- *
- * @since 0.1.0
- * @category routing
- */
-export const matchSyncRequest = (request: Request): SyncRequest | undefined => {
-  const url = new URL(request.url)
-  const params = Either.mapLeft(
-    decodeSearchParams(Object.fromEntries(url.searchParams)),
-    (error) => new InvalidSearchParams({ message: describe(error) })
-  )
-  if (url.pathname.endsWith(Handshake.SYNC_PATH)) return params
-  const names = ["storeId", "transport"].every((name) => url.searchParams.has(name))
-  return names && (Either.isRight(params) || isUpgrade(request)) ? params : undefined
-}
-
-const isUpgrade = (request: Request): boolean =>
-  request.headers.get("upgrade")?.toLowerCase() === "websocket"
 
 /**
  * Opens a sync connection, or refuses it in a way that a browser can read: with a close code and a
@@ -156,7 +94,7 @@ export const handleWebSocket = <Payload = unknown, Encoded = Payload, E = never>
  */
 export type HandlerOptions<Payload = unknown, Encoded = Payload, E = never> =
   | (SyncOptions<Payload, Encoded> & { readonly layer?: undefined })
-  | (ConnectOptions & { readonly layer: AuthLayer<E> })
+  | (Opening.ConnectOptions & { readonly layer: AuthLayer<E> })
 
 /** Who may connect, as options say it. */
 const toLayer = <Payload, Encoded, R>(
@@ -198,11 +136,11 @@ const builtOf = <E>(layer: AuthLayer<E>): RuntimeOf => {
 /** The handler without what pages of other origins ask for. */
 const makeHandler = <E>(
   layer: AuthLayer<E>,
-  options: ConnectOptions
+  options: Opening.ConnectOptions
 ): ((request: Request, env: object) => Promise<Response>) => {
   const runtimeOf = builtOf(layer)
   /** Decides with the services that are built for this `env`. */
-  const authorise: Authorise = (env, payload, context) =>
+  const authorise: Opening.Authorise = (env, payload, context) =>
     Effect.flatMap(runtimeOf(env), (runtime) =>
       Effect.flatMap(SyncAuth.SyncAuth, (auth) => auth.authorise(payload, context)).pipe(
         Effect.provide(runtime)
@@ -218,129 +156,12 @@ const makeHandler = <E>(
       )
     }
     return Effect.flatMap(randomHex(8), (connectionId) =>
-      answer(request, env, { ...options, authorise, connectionId }).pipe(
-        Effect.annotateLogs({ storeId: storeIdOf(request), connectionId })
+      Opening.answer(request, env, { ...options, authorise, connectionId }).pipe(
+        Effect.annotateLogs({ storeId: Opening.storeIdOf(request), connectionId })
       )
     ).pipe(Effect.provide(Logger.json), Effect.runPromise)
   }
 }
-
-type Authorise = (
-  env: object,
-  payload: unknown,
-  context: SyncAuth.AuthContext
-) => Effect.Effect<unknown, SyncAuth.AuthError>
-
-/** What is known of a connection that is about to be made. */
-interface Opening extends ConnectOptions {
-  readonly authorise: Authorise
-  readonly connectionId: string
-}
-
-const answer = (request: Request, env: object, opening: Opening) =>
-  connect(request, env, opening).pipe(
-    Effect.catchTags({
-      Refused: ({ code, reason }) =>
-        Effect.logWarning("connection refused").pipe(
-          Effect.annotateLogs({ code, reason }),
-          Effect.as(Sockets.refuse(code, reason))
-        ),
-      MissingBinding: (error) =>
-        Effect.as(
-          Effect.logError(error.message),
-          new Response("The sync backend is not configured.\n", { status: 424 })
-        )
-    })
-  )
-
-/** Why a connection does not come to be, in terms of its close frame. */
-class Refused extends Schema.TaggedError<Refused>("@tidelog/sync-worker/Refused")("Refused", {
-  code: Schema.Int,
-  reason: Schema.String
-}) {}
-
-const refuse = (code: keyof typeof Handshake.CloseCode, reason: string) =>
-  new Refused({ code: Handshake.CloseCode[code], reason })
-
-/** The app made a mistake that its client can do nothing about. */
-const mistaken = (message: string, cause?: unknown) =>
-  Effect.zipRight(
-    cause === undefined ? Effect.logError(message) : Effect.logError(message, Cause.fail(cause)),
-    refuse("internalError", "the server made a mistake")
-  )
-
-const connect = Effect.fnUntraced(function* (request: Request, env: object, opening: Opening) {
-  if (!Cors.isAllowed(opening, request)) {
-    return yield* refuse("forbidden", "this origin may not connect")
-  }
-  const { payload, storeId } = yield* readParams(request, opening)
-  const objects = yield* storeObjects(env, opening)
-  const identity = yield* opening
-    .authorise(env, payload, { storeId, headers: request.headers, request })
-    .pipe(
-      Effect.mapError(
-        (error) => new Refused({ code: SyncAuth.closeCode(error), reason: error.reason })
-      ),
-      Effect.catchAllDefect((defect) => mistaken("authorisation died", defect))
-    )
-  const expiresAt = yield* Effect.catchAll(expiryOf(identity), (message) => mistaken(message))
-  if (expiresAt !== undefined && expiresAt <= (yield* Clock.currentTimeMillis)) {
-    return yield* refuse("unauthorized", "the credentials have expired")
-  }
-  const { connectionId } = opening
-  const grant = yield* Effect.try(() =>
-    Grant.encode({ connectionId, storeId, payload, identity, expiresAt })
-  ).pipe(
-    Effect.catchAll(({ error }) =>
-      mistaken("the identity that validatePayload gave is no JSON", error)
-    )
-  )
-  const headers = new Headers(request.headers)
-  headers.set(Grant.HEADER, grant)
-  return yield* Effect.tryPromise(() => objects(storeId).fetch(request.url, { headers })).pipe(
-    Effect.tapError(({ error }) => Effect.logError("the object did not answer", Cause.fail(error))),
-    Effect.mapError(() => refuse("tryAgainLater", "the store cannot be reached just now"))
-  )
-})
-
-/** What a connection asks for, if its search params ask for anything that can be had. */
-const readParams = Effect.fnUntraced(function* (request: Request, options: ConnectOptions) {
-  const matched = matchSyncRequest(request)
-  if (matched === undefined || Either.isLeft(matched)) {
-    return yield* refuse("badRequest", matched?.left.message ?? "not a sync request")
-  }
-  const { payload, protocol, storeId } = matched.right
-  if (protocol !== Handshake.PROTOCOL_VERSION) {
-    return yield* refuse(
-      "unsupportedProtocol",
-      `this server speaks protocol ${Handshake.PROTOCOL_VERSION}, not ${protocol}`
-    )
-  }
-  const limits = { ...Limits.Limits.defaults, ...options.limits }
-  if (storeId.length > limits.maxStoreIdLength) {
-    return yield* refuse(
-      "badRequest",
-      `storeId is longer than ${limits.maxStoreIdLength} characters`
-    )
-  }
-  if (payload !== undefined && jsonBytes(payload) > limits.maxPayloadBytes) {
-    return yield* refuse(
-      "payloadTooLarge",
-      `the payload may have ${limits.maxPayloadBytes} bytes as JSON`
-    )
-  }
-  return { payload, storeId }
-})
-
-/** A value that is nested too deeply to be written counts as endless. */
-const jsonBytes = (value: unknown): number =>
-  Either.getOrElse(
-    Either.try(() => Chunking.byteLength(JSON.stringify(value))),
-    () => Number.POSITIVE_INFINITY
-  )
-
-const storeIdOf = (request: Request): string =>
-  new URL(request.url).searchParams.get("storeId")?.slice(0, 256) ?? ""
 
 /** Answers a request, or leaves it to the next one. */
 type Route = (request: Request, env: object) => Promise<Response> | undefined

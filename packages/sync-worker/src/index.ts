@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export * as Alarm from "./Alarm.ts"
 export * as AdminStorage from "./AdminStorage.ts"
 export * as Attachment from "./Attachment.ts"
 export * as CloudflareEnv from "./CloudflareEnv.ts"
@@ -28,13 +29,8 @@ export type { AdminOptions, AdminRequest } from "./AdminRoutes.ts"
 export { makeDurableObject, makeDurableObjectFromLayer } from "./DurableObject.ts"
 export type { DurableObjectOptions, ObjectOptions, SyncDurableObject } from "./DurableObject.ts"
 export { AuthUnavailable, Forbidden, InvalidPayload, Unauthorized } from "./SyncAuth.ts"
-export { handleWebSocket, makeWorker, makeWorkerFromLayer, matchSyncRequest } from "./Worker.ts"
-export type {
-  AuthLayer,
-  ConnectOptions,
-  HandlerOptions,
-  SyncOptions,
-  SyncRequest,
-  SyncWorker,
-  WorkerOptions
-} from "./Worker.ts"
+export type { ConnectOptions } from "./Opening.ts"
+export { matchSyncRequest } from "./SyncRequest.ts"
+export type { SyncRequest } from "./SyncRequest.ts"
+export { handleWebSocket, makeWorker, makeWorkerFromLayer } from "./Worker.ts"
+export type { AuthLayer, HandlerOptions, SyncOptions, SyncWorker, WorkerOptions } from "./Worker.ts"

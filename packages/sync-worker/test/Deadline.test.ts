@@ -37,7 +37,44 @@ const resume = Effect.fnUntraced(function* (
   return connection
 })
 
+/** A push whose rule is thinking when `end` comes about. What became of it. */
+const endWhileRuleThinks = <E, R>(
+  session: Partial<Session>,
+  end: Effect.Effect<unknown, E, R | SyncServer>
+) =>
+  Effect.gen(function* () {
+    const gate = yield* TestLog.makeGate
+    const body = Effect.gen(function* () {
+      const pusher = yield* connect(undefined, session)
+      const pushing = yield* Effect.fork(pusher.say(Frames.push("1", events(1))))
+      yield* gate.reached
+      yield* end
+      yield* gate.open
+      yield* Fiber.join(pushing)
+      expect(yield* (yield* TestLog.TestLog).stored).toEqual([])
+      expect(pusher.exits("1")).toEqual([])
+      expect(pusher.afterEnd).toEqual([])
+      return pusher.closed
+    })
+    return yield* Effect.provide(body, layer({ onPush: () => gate.pass }))
+  })
+
 describe("an authorisation that ends", () => {
+  it.effect("[AUTH-8] while the app's rule thinks about a push: it is not stored", () =>
+    Effect.gen(function* () {
+      const ending = endWhileRuleThinks({ expiresAt: 1_000 }, TestClock.adjust("1 seconds"))
+      expect(yield* ending).toEqual(EXPIRED)
+    })
+  )
+
+  it.effect("[AUTH-9] the same if it is revoked", () =>
+    Effect.gen(function* () {
+      const identity = { user: "ann" }
+      const revoke = Effect.flatMap(SyncServer, ({ admin }) => admin.revoke(identity))
+      expect(yield* endWhileRuleThinks({ identity }, revoke)).toMatchObject({ code: 4401 })
+    })
+  )
+
   testServer(
     "[AUTH-8] events reach it before the instant, and none from there on",
     Effect.gen(function* () {

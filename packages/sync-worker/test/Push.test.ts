@@ -479,22 +479,25 @@ describe("a pusher that leaves", () => {
     })
   )
 
-  it.effect("[PUSH-11] while its rule thinks: the next push has its turn", () =>
-    Effect.gen(function* () {
-      const gate = yield* TestLog.makeGate
-      const body = Effect.gen(function* () {
-        const leaver = yield* connect()
-        const leaving = yield* Effect.fork(leaver.say(Frames.push("1", events(1))))
-        yield* gate.reached
-        const next = yield* Effect.fork(push(events(2)))
-        yield* leaver.leave()
-        yield* (yield* SyncServer).disconnect(leaver)
-        yield* gate.open
-        yield* Fiber.join(leaving)
-        expect(yield* Fiber.join(next)).toEqual(Frames.accepted)
-        expect(leaver.afterEnd).toEqual([])
+  it.effect(
+    "[PUSH-11] while its rule thinks: it is not stored, and the next push has its turn",
+    () =>
+      Effect.gen(function* () {
+        const gate = yield* TestLog.makeGate
+        const body = Effect.gen(function* () {
+          const leaver = yield* connect()
+          const leaving = yield* Effect.fork(leaver.say(Frames.push("1", events(1))))
+          yield* gate.reached
+          const next = yield* Effect.fork(push(events(1, 1, { clientId: "next" })))
+          yield* leaver.leave()
+          yield* (yield* SyncServer).disconnect(leaver)
+          yield* gate.open
+          yield* Fiber.join(leaving)
+          expect(yield* Fiber.join(next)).toEqual(Frames.accepted)
+          expect(yield* (yield* TestLog.TestLog).stored).toEqual([1])
+          expect(leaver.afterEnd).toEqual([])
+        })
+        yield* Effect.provide(body, layer({ onPush: () => gate.pass }))
       })
-      yield* Effect.provide(body, layer({ onPush: () => gate.pass }))
-    })
   )
 })

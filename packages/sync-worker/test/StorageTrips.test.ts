@@ -1,7 +1,5 @@
 /** How often the log asks its database, and with how many statements: each is paid for. */
 import { describe, expect, it } from "@effect/vitest"
-import type { FrameText } from "@tidelog/sync-protocol"
-import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { EventLog } from "../src/EventLog.ts"
@@ -10,23 +8,9 @@ import { SqlEngine } from "../src/SqlEngine.ts"
 import type { SqlEngineService } from "../src/SqlEngine.ts"
 import * as SqlEngineD1 from "../src/SqlEngineD1.ts"
 import { StoreId } from "../src/StoreId.ts"
+import { event, events } from "../src/testing/contract/fixtures.ts"
 import { startDatabase } from "./support/database.ts"
 import { startObjects } from "./support/objectStorage.ts"
-
-const event = (seqNum: number, args = `"x"`): FrameText.EventParts => ({
-  name: "n",
-  args,
-  seqNum,
-  parentSeqNum: seqNum - 1,
-  clientId: "c",
-  sessionId: "s",
-  createdAt: "2026-01-02T03:04:05.678Z"
-})
-
-const events = (from: number, to: number): NonEmptyReadonlyArray<FrameText.EventParts> => [
-  event(from),
-  ...Array.from({ length: to - from }, (_, index) => event(from + 1 + index))
-]
 
 const PAGE = { maxEvents: 1_000, maxBytes: 900_000 }
 
@@ -61,7 +45,10 @@ const describeTrips = (name: string, engine: SqlEngineService) => {
         expect(taken()).toEqual([1])
         yield* log.append(events(2, 1_001))
         expect(taken()).toEqual([1])
-        yield* log.append([event(1_002, JSON.stringify("x".repeat(900_000))), event(1_003)])
+        yield* log.append([
+          event(1_002, { args: JSON.stringify("x".repeat(900_000)) }),
+          event(1_003)
+        ])
         expect(taken()).toEqual([2])
         yield* log.readPage(0, PAGE)
         yield* log.read(0, PAGE)

@@ -2,27 +2,22 @@ import { describe, expect, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { toEntry } from "../src/internal/entry.ts"
 import * as Tail from "../src/Tail.ts"
+import { event } from "../src/testing/contract/fixtures.ts"
 
 const BACKEND_ID = "backend"
 
 const entry = (seqNum: number, args = `"x"`) =>
-  toEntry({
-    name: "n",
-    args,
-    seqNum,
-    parentSeqNum: seqNum - 1,
-    clientId: "c",
-    sessionId: "s",
-    createdAt: `at ${seqNum}`
-  })
+  toEntry(event(seqNum, { args, createdAt: `at ${seqNum}` }))
 
 const seqNums = (page: Tail.Page | undefined): ReadonlyArray<number> | undefined =>
   page && Array.from(page.text.matchAll(/"seqNum":(\d+)/g), (match) => Number(match[1]))
 
-const make = (options: { head?: number; maxEvents?: number; maxBytes?: number } = {}) =>
+const make = (
+  options: { head?: number; createdAt?: string; maxEvents?: number; maxBytes?: number } = {}
+) =>
   Tail.make({
     head: options.head ?? 0,
-    createdAt: undefined,
+    createdAt: options.createdAt,
     backendId: BACKEND_ID,
     size: { maxEvents: options.maxEvents ?? 100, maxBytes: options.maxBytes ?? 900_000 }
   })
@@ -47,6 +42,24 @@ describe("Tail", () => {
     tail.advance([entry(3)])
     expect(seqNums(tail.page(0))).toEqual([1, 2, 3])
     expect(seqNums(before)).toEqual([1, 2])
+  })
+
+  it("[PULL-12] knows when the events that it holds were stored, and the one it began with", () => {
+    const tail = make({ head: 7, createdAt: "at 7" })
+    expect(tail.createdAt(7)).toBe("at 7")
+    tail.advance([entry(8), entry(10)])
+    expect([6, 7, 8, 9, 10, 11].map(tail.createdAt)).toEqual([
+      undefined,
+      "at 7",
+      "at 8",
+      undefined,
+      "at 10",
+      undefined
+    ])
+    // Another log may have other events there.
+    tail.moveTo(10)
+    tail.moveTo(7)
+    expect([7, 8, 10].map(tail.createdAt)).toEqual([undefined, undefined, undefined])
   })
 
   it("[PULL-1] forgets the oldest beyond 4 MB, and never the head", () => {

@@ -1,7 +1,7 @@
 /** The Worker in front of the objects: which requests it takes, also beside routes of its own. */
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import { matchSyncRequest } from "../src/Worker.ts"
+import { matchSyncRequest } from "../src/SyncRequest.ts"
 import { accepted } from "./support/frames.ts"
 import { startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"

@@ -4,17 +4,12 @@
 import { Command, type CommandExecutor, FileSystem, Path } from "@effect/platform"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import { appFolder, binOf } from "./app.ts"
-import { eventually } from "./eventually.ts"
+import { appFolder } from "./app.ts"
 import { freePort } from "./freePort.ts"
 import { attempt, HarnessError } from "./HarnessError.ts"
-import * as ProcessGroup from "./ProcessGroup.ts"
+import * as WranglerDev from "./WranglerDev.ts"
 
 export class Wrangler extends Context.Tag("@tidelog/e2e/Wrangler")<
   Wrangler,
@@ -35,11 +30,6 @@ export class Wrangler extends Context.Tag("@tidelog/e2e/Wrangler")<
   }
 >() {}
 
-/** Wrangler asks nothing outside this machine. */
-const env = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" }
-
-const wranglerBin = binOf("wrangler", "bin/wrangler.js")
-
 export const layer = Layer.scoped(
   Wrangler,
   Effect.gen(function* () {
@@ -52,14 +42,15 @@ export const layer = Layer.scoped(
     const logs = path.resolve(import.meta.dirname, "../test-results/wrangler")
     yield* fs.makeDirectory(logs, { recursive: true })
     const port = yield* freePort
-    const log = path.join(logs, `${port}.log`)
 
-    const scope = yield* Effect.scope
-    const running = yield* Ref.make<Scope.CloseableScope | undefined>(undefined)
-
-    const kill = Effect.flatMap(Ref.getAndSet(running, undefined), (group) =>
-      group === undefined ? Effect.void : Scope.close(group, Exit.void)
-    )
+    const { kill, start } = yield* WranglerDev.make({
+      cwd: appFolder,
+      port,
+      inspectorPort: 0,
+      state,
+      log: path.join(logs, `${port}.log`),
+      answers: attempt("asking the worker", () => fetch(`http://127.0.0.1:${port}/`))
+    })
 
     const forget = Effect.zipRight(
       kill,
@@ -69,44 +60,10 @@ export const layer = Layer.scoped(
       )
     )
 
-    const start = Effect.gen(function* () {
-      yield* kill
-      const group = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-      yield* Ref.set(running, group)
-      yield* ProcessGroup.start({
-        command: process.execPath,
-        args: [
-          wranglerBin,
-          "dev",
-          "--ip",
-          "127.0.0.1",
-          "--port",
-          `${port}`,
-          "--inspector-port",
-          "0",
-          "--persist-to",
-          state
-        ],
-        cwd: appFolder,
-        env,
-        log
-      }).pipe(Scope.extend(group))
-      yield* eventually(
-        "the worker answers",
-        attempt("asking the worker", () => fetch(`http://127.0.0.1:${port}/`)),
-        () => true
-      ).pipe(
-        Effect.mapError(
-          ({ message }) =>
-            new HarnessError({ message: `${message}\nWhat wrangler said is in ${log}` })
-        )
-      )
-    }).pipe(Effect.provide(context))
-
     const d1 = <A, I>(row: Schema.Schema<A, I>, sql: string) =>
       Command.make(
         process.execPath,
-        wranglerBin,
+        WranglerDev.bin,
         "d1",
         "execute",
         "DB",
@@ -118,7 +75,7 @@ export const layer = Layer.scoped(
         sql
       ).pipe(
         Command.workingDirectory(appFolder),
-        Command.env(env),
+        Command.env(WranglerDev.env),
         Command.string,
         Effect.flatMap(
           Schema.decode(

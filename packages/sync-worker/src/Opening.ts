@@ -1,0 +1,170 @@
+/**
+ * Letting one connection in, or refusing it in words that its client can read.
+ *
+ * @since 0.1.0
+ */
+import { Chunking, Handshake, Limits } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { storeObjects } from "./CloudflareEnv.ts"
+import type { ObjectsOptions } from "./CloudflareEnv.ts"
+import * as Cors from "./Cors.ts"
+import * as Grant from "./Grant.ts"
+import { expiryOf } from "./internal/expiry.ts"
+import * as Sockets from "./internal/sockets.ts"
+import * as SyncAuth from "./SyncAuth.ts"
+import { matchSyncRequest } from "./SyncRequest.ts"
+
+/**
+ * What a Worker is told beside who may connect.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
+  /** What differs from `Limits.defaults` in opening a connection. */
+  readonly limits?: Partial<Pick<Limits.LimitsService, "maxPayloadBytes" | "maxStoreIdLength">>
+}
+
+/**
+ * Decides about a connection with what is built for an `env`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Authorise = (
+  env: object,
+  payload: unknown,
+  context: SyncAuth.AuthContext
+) => Effect.Effect<unknown, SyncAuth.AuthError>
+
+/**
+ * What is known of a connection that is about to be made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Opening extends ConnectOptions {
+  readonly authorise: Authorise
+  readonly connectionId: string
+}
+
+/**
+ * Opens a connection, or refuses it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const answer = (request: Request, env: object, opening: Opening) =>
+  connect(request, env, opening).pipe(
+    Effect.catchTags({
+      Refused: ({ code, reason }) =>
+        Effect.logWarning("connection refused").pipe(
+          Effect.annotateLogs({ code, reason }),
+          Effect.as(Sockets.refuse(code, reason))
+        ),
+      MissingBinding: (error) =>
+        Effect.as(
+          Effect.logError(error.message),
+          new Response("The sync backend is not configured.\n", { status: 424 })
+        )
+    })
+  )
+
+/** Why a connection does not come to be, in terms of its close frame. */
+class Refused extends Schema.TaggedError<Refused>("@tidelog/sync-worker/Refused")("Refused", {
+  code: Schema.Int,
+  reason: Schema.String
+}) {}
+
+const refuse = (code: keyof typeof Handshake.CloseCode, reason: string) =>
+  new Refused({ code: Handshake.CloseCode[code], reason })
+
+/** The app made a mistake that its client can do nothing about. */
+const mistaken = (message: string, cause?: unknown) =>
+  Effect.zipRight(
+    cause === undefined ? Effect.logError(message) : Effect.logError(message, Cause.fail(cause)),
+    refuse("internalError", "the server made a mistake")
+  )
+
+const connect = Effect.fnUntraced(function* (request: Request, env: object, opening: Opening) {
+  if (!Cors.isAllowed(opening, request)) {
+    return yield* refuse("forbidden", "this origin may not connect")
+  }
+  const { payload, storeId } = yield* readParams(request, opening)
+  const objects = yield* storeObjects(env, opening)
+  const identity = yield* opening
+    .authorise(env, payload, { storeId, headers: request.headers, request })
+    .pipe(
+      Effect.mapError(
+        (error) => new Refused({ code: SyncAuth.closeCode(error), reason: error.reason })
+      ),
+      Effect.catchAllDefect((defect) => mistaken("authorisation died", defect))
+    )
+  const expiresAt = yield* Effect.catchAll(expiryOf(identity), (message) => mistaken(message))
+  if (expiresAt !== undefined && expiresAt <= (yield* Clock.currentTimeMillis)) {
+    return yield* refuse("unauthorized", "the credentials have expired")
+  }
+  const { connectionId } = opening
+  const grant = yield* Effect.try(() =>
+    Grant.encode({ connectionId, storeId, payload, identity, expiresAt })
+  ).pipe(
+    Effect.catchAll(({ error }) =>
+      mistaken("the identity that validatePayload gave is no JSON", error)
+    )
+  )
+  const headers = new Headers(request.headers)
+  headers.set(Grant.HEADER, grant)
+  return yield* Effect.tryPromise(() => objects(storeId).fetch(request.url, { headers })).pipe(
+    Effect.tapError(({ error }) => Effect.logError("the object did not answer", Cause.fail(error))),
+    Effect.mapError(() => refuse("tryAgainLater", "the store cannot be reached just now"))
+  )
+})
+
+/** What a connection asks for, if its search params ask for anything that can be had. */
+const readParams = Effect.fnUntraced(function* (request: Request, options: ConnectOptions) {
+  const matched = matchSyncRequest(request)
+  if (matched === undefined || Either.isLeft(matched)) {
+    return yield* refuse("badRequest", matched?.left.message ?? "not a sync request")
+  }
+  const { payload, protocol, storeId } = matched.right
+  if (protocol !== Handshake.PROTOCOL_VERSION) {
+    return yield* refuse(
+      "unsupportedProtocol",
+      `this server speaks protocol ${Handshake.PROTOCOL_VERSION}, not ${protocol}`
+    )
+  }
+  const limits = { ...Limits.Limits.defaults, ...options.limits }
+  if (storeId.length > limits.maxStoreIdLength) {
+    return yield* refuse(
+      "badRequest",
+      `storeId is longer than ${limits.maxStoreIdLength} characters`
+    )
+  }
+  if (payload !== undefined && jsonBytes(payload) > limits.maxPayloadBytes) {
+    return yield* refuse(
+      "payloadTooLarge",
+      `the payload may have ${limits.maxPayloadBytes} bytes as JSON`
+    )
+  }
+  return { payload, storeId }
+})
+
+/** A value that is nested too deeply to be written counts as endless. */
+const jsonBytes = (value: unknown): number =>
+  Either.getOrElse(
+    Either.try(() => Chunking.byteLength(JSON.stringify(value))),
+    () => Number.POSITIVE_INFINITY
+  )
+
+/**
+ * The store that a request names, for the log: valid or not.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const storeIdOf = (request: Request): string =>
+  new URL(request.url).searchParams.get("storeId")?.slice(0, 256) ?? ""
