@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { SyncError } from "./SyncError.ts"
@@ -30,13 +30,20 @@ export interface Dialect {
   readonly name: string
   readonly decode: (exit: unknown) => Effect.Effect<RequestExit, ParseResult.ParseError>
   readonly encode: (exit: RequestExit) => unknown
+
+  /** What a push that was accepted encodes to: every push ends with it. */
+  readonly accepted: unknown
 }
 
-const make = <Encoded>(name: string, schema: Schema.Schema<RequestExit, Encoded>): Dialect => ({
-  name,
-  decode: Schema.decodeUnknown(schema),
-  encode: Schema.encodeSync(schema)
-})
+const make = <Encoded>(name: string, schema: Schema.Schema<RequestExit, Encoded>): Dialect => {
+  const encode = Schema.encodeSync(schema)
+  return {
+    name,
+    decode: Schema.decodeUnknown(schema),
+    encode,
+    accepted: encode(Exit.succeed({}))
+  }
+}
 
 /**
  * LiveStore 0.4.0, on Effect 3: a failed exit has one `cause`, a tree.

@@ -17,8 +17,8 @@ import type { Statement } from "./SqlEngine.ts"
 const MAX_PARAM_LENGTH = 650_000
 
 /**
- * Appends a batch if its first parent is the head and the log has still this `backendId`, else
- * writes nothing.
+ * How a log is appended to: a batch is written if its first parent is the head and the log has still
+ * this `backendId`, else nothing is.
  *
  * One statement, with the batch as one JSON parameter, as long as that is not too long; else several,
  * run as one transaction, each of which writes only if the one before it has: a later part may
@@ -27,40 +27,55 @@ const MAX_PARAM_LENGTH = 650_000
  * @since 0.1.0
  * @category statements
  */
-export const append = (
-  { backendId, storeId, table }: Incarnation,
+export const make = ({
+  backendId,
+  storeId,
+  table
+}: Incarnation): ((
   batch: NonEmptyReadonlyArray<FrameText.EventParts>
-): ReadonlyArray<Statement> => {
-  const rows = batch.map(toRow)
-  const template = toTemplate(batch[0], rows)
-  const lines = rows.map((row) => ({
-    row,
-    text: JSON.stringify(row.filter((_, column) => template[column] === undefined))
-  }))
-  return Chunking.chunkByBytes(lines, {
-    maxItems: Number.POSITIVE_INFINITY,
-    maxBytes: MAX_PARAM_LENGTH,
-    sizeOf: ({ text }) => text.length + 1
-  }).map((part, index, parts) => {
-    const previous = parts[index - 1]
-    const condition: Condition =
-      previous === undefined
+) => ReadonlyArray<Statement>) => {
+  const atHead = `${headOf(table)} = ?1
+    AND (SELECT backendId FROM ${REGISTRY_TABLE} WHERE storeId = ?2) = ?3`
+  const ifWritten = "changes() = ?1"
+  // Most pushes are of one event.
+  const one = oneSql(table, { sql: atHead, params: 3 })
+
+  const parts = (batch: NonEmptyReadonlyArray<FrameText.EventParts>) => {
+    const rows = batch.map(toRow)
+    const template = toTemplate(batch[0], rows)
+    const lines = rows.map((row) => ({
+      row,
+      text: JSON.stringify(row.filter((_, column) => template[column] === undefined))
+    }))
+    return Chunking.chunkByBytes(lines, {
+      maxItems: Number.POSITIVE_INFINITY,
+      maxBytes: MAX_PARAM_LENGTH,
+      sizeOf: ({ text }) => text.length + 1
+    }).map((part, index, parts) => {
+      const previous = parts[index - 1]
+      const condition: Statement =
+        previous === undefined
+          ? { sql: atHead, params: [batch[0].parentSeqNum, storeId, backendId] }
+          : { sql: ifWritten, params: [previous.length] }
+      const [first] = part
+      return part.length === 1 && first !== undefined
         ? {
-            sql: `${headOf(table)} = ?1
-              AND (SELECT backendId FROM ${REGISTRY_TABLE} WHERE storeId = ?2) = ?3`,
-            params: [batch[0].parentSeqNum, storeId, backendId]
+            sql: oneSql(table, { sql: condition.sql, params: condition.params.length }),
+            params: [...condition.params, ...first.row]
           }
-        : { sql: "changes() = ?1", params: [previous.length] }
-    const [first] = part
-    return part.length === 1 && first !== undefined
-      ? appendOne(table, first.row, condition)
-      : appendMany(
-          table,
-          part.map(({ text }) => text),
-          template,
-          condition
-        )
-  })
+        : appendMany(
+            table,
+            part.map(({ text }) => text),
+            template,
+            condition
+          )
+    })
+  }
+
+  return (batch) =>
+    batch.length === 1
+      ? [{ sql: one, params: [batch[0].parentSeqNum, storeId, backendId, ...toRow(batch[0])] }]
+      : parts(batch)
 }
 
 type Value = string | number | null
@@ -80,15 +95,15 @@ const toTemplate = (
     rows.every((row) => row[column] === value) ? value : undefined
   )
 
-/** What has to hold for a part to be written. Its parameters come before those of the part. */
-type Condition = Statement
-
-/** `lines`: for each row, a JSON array of the columns that the template leaves open. */
+/**
+ * `lines`: for each row, a JSON array of the columns that the template leaves open. `condition`: what
+ * has to hold for them to be written; its parameters come first.
+ */
 const appendMany = (
   table: string,
   lines: ReadonlyArray<string>,
   template: Template,
-  condition: Condition
+  condition: Statement
 ): Statement => {
   const params: Array<Value> = [...condition.params]
   const place = (value: Value) => `?${params.push(value)}`
@@ -103,13 +118,16 @@ const appendMany = (
   }
 }
 
-/** The arguments as a parameter of their own, unescaped: up to the size of a row. */
-const appendOne = (table: string, row: ReadonlyArray<Value>, condition: Condition): Statement => {
-  const places = row.map((_, index) => `?${condition.params.length + 1 + index}`).join(", ")
-  return {
-    sql: `INSERT INTO ${table} (${COLUMNS}) SELECT ${places} WHERE ${condition.sql}`,
-    params: [...condition.params, ...row]
-  }
+/**
+ * Writes one event, with its arguments as a parameter of their own, unescaped: up to the size of a
+ * row. `condition`: as above, with the number of its parameters.
+ */
+const oneSql = (
+  table: string,
+  condition: { readonly sql: string; readonly params: number }
+): string => {
+  const places = COLUMNS.split(",").map((_, index) => `?${condition.params + 1 + index}`)
+  return `INSERT INTO ${table} (${COLUMNS}) SELECT ${places.join(", ")} WHERE ${condition.sql}`
 }
 
 const toRow = (event: FrameText.EventParts): ReadonlyArray<Value> => [

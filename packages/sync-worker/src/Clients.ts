@@ -173,19 +173,29 @@ export const make = (options: {
     closeMistaken,
     pump,
     pumpAll: (client) =>
-      Effect.forEach(client.subscriptions.values(), (subscription) => pump(client, subscription), {
-        discard: true
+      Effect.suspend(() => {
+        const behind: Array<Effect.Effect<void>> = []
+        for (const subscription of client.subscriptions.values()) {
+          // Also one that somebody reads for: until that is sent, it is behind.
+          if (subscription.reading || !delivery.pumpFromMemory(client, subscription)) {
+            behind.push(pump(client, subscription))
+          }
+        }
+        return behind.length === 0 ? Effect.void : Effect.all(behind, { discard: true })
       }),
     pumpEveryone: Effect.suspend(() => {
       const behind: Array<Effect.Effect<void>> = []
       for (const client of clients.values()) {
         for (const subscription of client.subscriptions.values()) {
-          if (!delivery.pumpFromMemory(client, subscription))
+          if (!delivery.pumpFromMemory(client, subscription)) {
             behind.push(pump(client, subscription))
+          }
         }
       }
       // How many of them read at the same time, `PageReader` decides.
-      return Effect.all(behind, { concurrency: "unbounded", discard: true })
+      return behind.length === 0
+        ? Effect.void
+        : Effect.all(behind, { concurrency: "unbounded", discard: true })
     })
   }
 }
@@ -217,7 +227,8 @@ export const refuse = (
     if (!client.open) return Effect.void
     Delivery.sendExit(client, requestId, Exit.fail(Refusal.toUnknownError(refusal)))
     return Effect.logWarning("request refused").pipe(
-      Effect.annotateLogs({ requestId, refusal: refusal.name, reason: refusal.message })
+      Effect.annotateLogs({ requestId, refusal: refusal.name, reason: refusal.message }),
+      asOf(client)
     )
   })
 

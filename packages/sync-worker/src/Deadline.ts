@@ -35,6 +35,20 @@ export const next = ({ expiresAt, pullBy }: Times): number =>
   Math.min(expiresAt ?? Number.POSITIVE_INFINITY, pullBy ?? Number.POSITIVE_INFINITY)
 
 /**
+ * When a connection that has just been at work has to have a pull (SPEC: LIMIT-9): milliseconds since
+ * the epoch. Rounded up to a sixteenth of the time it has, so that not every push of a connection
+ * without a pull writes down another one.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const pullBy = (now: number, pullDeadline: number): number => {
+  const step = Math.max(1, Math.floor(pullDeadline / 16))
+  const time = now + pullDeadline
+  return Number.isFinite(time) ? Math.ceil(time / step) * step : time
+}
+
+/**
  * Whether the authorisation of a connection has run out (SPEC: AUTH-8).
  *
  * @since 0.1.0

@@ -141,6 +141,19 @@ export const sendExit = (
 }
 
 /**
+ * Ends a push whose events are stored.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const sendAccepted = (
+  { connection, dialect, open }: Client,
+  requestId: Frame.RequestId
+): void => {
+  if (open) connection.send(FrameText.exit(requestId, dialect.accepted))
+}
+
+/**
  * @since 0.1.0
  * @category constructors
  */
@@ -171,7 +184,7 @@ export const make = (options: {
     }
     if (subscriptions.length > 0) client.pullBy = undefined
     else if (client.pullBy === undefined) {
-      client.pullBy = clock.unsafeCurrentTimeMillis() + limits.pullDeadline
+      client.pullBy = Deadline.pullBy(clock.unsafeCurrentTimeMillis(), limits.pullDeadline)
       alarm.wakeBy(client.pullBy)
     }
     client.connection.save({
@@ -242,6 +255,8 @@ export const make = (options: {
     save,
     touch: (client) => {
       if (client.pullBy === undefined) return
+      const pullBy = Deadline.pullBy(clock.unsafeCurrentTimeMillis(), limits.pullDeadline)
+      if (pullBy === client.pullBy) return
       client.pullBy = undefined
       save(client)
     },

@@ -85,6 +85,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
 
     const log = { storeId, table, backendId }
     const readHead = EventLogStatements.head(table)
+    const append = AppendStatements.make(log)
 
     const newBackendId = (operation: string, statements: ReadonlyArray<Statement>) =>
       sql.batch(operation, statements).pipe(
@@ -106,17 +107,17 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         Effect.flatMap(([result]) => decodeRows("read the head", HeadRow, result)),
         Effect.map(([{ head }]) => head)
       ),
-      append: Effect.fnUntraced(function* (batch) {
-        const statements = AppendStatements.append(log, batch)
-        const results = yield* sql.batch("append to the log", statements)
-        const changes = results.reduce((sum, result) => sum + result.changes, 0)
-        if (changes === batch.length) return
-        if (changes === 0) return yield* new HeadMismatch({ expected: batch[0].parentSeqNum })
-        return yield* new StorageError({
-          operation: "append to the log",
-          cause: new Error(`${changes} of ${batch.length} events were written`)
-        })
-      }),
+      append: (batch) =>
+        Effect.flatMap(sql.batch("append to the log", append(batch)), (results): Appended => {
+          let changes = 0
+          for (const result of results) changes += result.changes
+          if (changes === batch.length) return Effect.void
+          if (changes === 0) return new HeadMismatch({ expected: batch[0].parentSeqNum })
+          return new StorageError({
+            operation: "append to the log",
+            cause: new Error(`${changes} of ${batch.length} events were written`)
+          })
+        }),
       read,
       readPage: Effect.fnUntraced(
         function* (after, size) {
@@ -152,6 +153,8 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
     }
   }
 )
+
+type Appended = ReturnType<EventLogService["append"]>
 
 /** SQLite's words, which come through D1 and the object's own database alike. */
 const isTooBig = ({ cause }: StorageError): boolean => /too ?big/i.test(String(cause))

@@ -63,12 +63,15 @@ export const make = (options: {
     client: Delivery.Client,
     request: Message.PullRequest
   ) {
-    const rejected = yield* hooks.onPull(request, client.connection.session).pipe(
-      Effect.as(undefined),
-      Effect.catchTag("HookRefusal", ({ message }) =>
-        Effect.succeed(new Refusal.Refusal({ name: "PullRejected", message }))
-      )
-    )
+    const rejected =
+      hooks.onPull === undefined
+        ? undefined
+        : yield* hooks.onPull(request, client.connection.session).pipe(
+            Effect.as(undefined),
+            Effect.catchTag("HookRefusal", ({ message }) =>
+              Effect.succeed(new Refusal.Refusal({ name: "PullRejected", message }))
+            )
+          )
     if (rejected !== undefined) return rejected
     return Option.isNone(request.cursor) || (yield* isOurs(request.cursor.value))
       ? undefined

@@ -8,9 +8,9 @@ import type { FrameText, Limits } from "@tidelog/sync-protocol"
 import * as Arr from "effect/Array"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Batch from "./Batch.ts"
@@ -61,6 +61,8 @@ export interface Pushes {
   readonly alone: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
+type Parts = NonEmptyReadonlyArray<FrameText.EventParts>
+
 type StoreError = HeadMismatch | StorageError | SyncError.ServerAheadError
 
 /** What the log holds in the place of a batch: the same, something else, or nothing yet. */
@@ -78,6 +80,7 @@ export const make = (options: {
 }): Effect.Effect<Pushes> =>
   Effect.gen(function* () {
     const { hooks, limits, log, tail } = options
+    const clock = yield* Effect.clock
     const oneAtATime = yield* Effect.makeSemaphore(1)
 
     const lookUp = Effect.fnUntraced(function* (
@@ -100,57 +103,82 @@ export const make = (options: {
         providedNum: batch[0].parentSeqNum
       })
 
-    const append = (batch: Batch.Batch, parts: NonEmptyReadonlyArray<FrameText.EventParts>) =>
+    const append = (batch: Batch.Batch, parts: Parts): Effect.Effect<void, StoreError> =>
       log.append(parts).pipe(
-        Effect.map(() => tail.advance(parts.map(toEntry))),
-        // Whether it was an error or somebody else's event: what the log holds now decides.
-        Effect.catchAll((error) =>
-          Effect.flatMap(lookUp(batch), (stored): Effect.Effect<void, StoreError> => {
-            if (stored === "same") return Effect.void
-            return Effect.fail(stored === "nothing" ? error : serverAhead(batch))
-          })
-        )
+        Effect.matchEffect({
+          onSuccess: () => {
+            tail.advance(parts.map(toEntry))
+            return Effect.void
+          },
+          // Whether it was an error or somebody else's event: what the log holds now decides.
+          onFailure: (error) =>
+            Effect.flatMap(lookUp(batch), (stored) => {
+              if (stored === "same") return Effect.void
+              return Effect.fail(stored === "nothing" ? error : serverAhead(batch))
+            })
+        })
       )
 
-    const store = Effect.fnUntraced(
-      function* (
-        batch: Batch.Batch,
-        parts: NonEmptyReadonlyArray<FrameText.EventParts>
-      ): Effect.fn.Return<void, StoreError> {
-        if (batch[0].parentSeqNum === tail.head()) return yield* append(batch, parts)
-        const stored = yield* lookUp(batch)
-        if (stored === "nothing") return yield* append(batch, parts)
-        return yield* stored === "other" ? serverAhead(batch) : Effect.void
-      },
-      // A push is stored whole or not at all, and the tail knows: nothing may come in between.
-      Effect.uninterruptible,
-      Effect.catchTags({
-        StorageError: (error) => Effect.zipRight(logStorageError(error), storageUnavailable),
-        HeadMismatch: () => storageUnavailable
-      })
-    )
+    const store = (batch: Batch.Batch, parts: Parts): Effect.Effect<void, StoreError> =>
+      batch[0].parentSeqNum === tail.head()
+        ? append(batch, parts)
+        : Effect.flatMap(lookUp(batch), (stored) => {
+            if (stored === "nothing") return append(batch, parts)
+            return stored === "other" ? serverAhead(batch) : Effect.void
+          })
 
     const alone: Pushes["alone"] = (effect) => oneAtATime.withPermits(1)(effect)
 
+    /**
+     * Stores a push when its turn comes. It is stored whole or not at all, and the tail knows: from
+     * then on nothing may come in between.
+     */
+    const storeInTurn = (
+      batch: Batch.Batch,
+      parts: Parts,
+      isWanted: () => boolean,
+      session?: Session
+    ): Effect.Effect<void, PushError> =>
+      Effect.suspend((): Effect.Effect<void, StoreError | PushError> =>
+        isWanted() ? store(batch, parts) : abandoned
+      ).pipe(
+        Effect.uninterruptible,
+        Effect.catchAll((error): Effect.Effect<never, PushError> => {
+          if (error._tag === "HeadMismatch") return storageUnavailable
+          return error._tag === "StorageError"
+            ? Effect.zipRight(logStorageError(error, session), storageUnavailable)
+            : Effect.fail(error)
+        })
+      )
+
     return {
       alone,
-      accept: Effect.fnUntraced(function* (request, session, isWanted) {
-        const batch = request.batch
-        if (!Batch.isNonEmpty(batch)) return
-        yield* checkBackendId(request, log.backendId)
-        const createdAt = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
-        const parts = yield* Batch.toParts(batch, limits, () => createdAt)
-        const ifWanted = (effect: Effect.Effect<void, PushError>) =>
-          Effect.suspend(() => (isWanted() ? effect : abandoned))
-        yield* hooks.onPush(request, session).pipe(
-          Effect.mapError(({ message }) => refusal("PushRejected", message)),
-          Effect.zipRight(ifWanted(store(batch, parts))),
-          ifWanted,
-          alone
-        )
-      }),
+      accept: (request, session, isWanted) =>
+        Effect.suspend(() => {
+          const { backendId, batch } = request
+          if (!Batch.isNonEmpty(batch)) return Effect.void
+          if (Option.isSome(backendId) && backendId.value !== log.backendId) {
+            return new SyncError.BackendIdMismatchError({
+              expected: log.backendId,
+              received: backendId.value
+            })
+          }
+          const createdAt = toIso(clock.unsafeCurrentTimeMillis())
+          const parts = Batch.toParts(batch, limits, () => createdAt)
+          if (Either.isLeft(parts)) return parts.left
+          const stored = storeInTurn(batch, parts.right, isWanted, session)
+          if (hooks.onPush === undefined) return alone(stored)
+          const allowed = Effect.mapError(hooks.onPush(request, session), ({ message }) =>
+            refusal("PushRejected", message)
+          )
+          return alone(
+            Effect.suspend((): Effect.Effect<void, PushError> =>
+              isWanted() ? Effect.zipRight(allowed, stored) : abandoned
+            )
+          )
+        }),
       restore: Effect.fnUntraced(function* (events) {
-        const now = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
+        const now = toIso(clock.unsafeCurrentTimeMillis())
         const batch = Arr.map(events, ({ eventEncoded }) => eventEncoded)
         const parts = yield* Batch.toParts(
           batch,
@@ -161,7 +189,7 @@ export const make = (options: {
               onSome: ({ createdAt }) => createdAt
             })
         )
-        yield* alone(store(batch, parts))
+        yield* alone(storeInTurn(batch, parts, () => true))
       })
     }
   })
@@ -174,14 +202,14 @@ const abandoned = Effect.suspend(() =>
   refusal("StorageUnavailable", "the connection was closed before the push had its turn")
 )
 
-const logStorageError = (error: StorageError) => Effect.logError(error.message, Cause.fail(error))
+const logStorageError = (error: StorageError, session: Session | undefined) =>
+  Effect.logError(error.message, Cause.fail(error)).pipe(
+    Effect.annotateLogs(
+      session === undefined ? {} : { storeId: session.storeId, connectionId: session.connectionId }
+    )
+  )
 
-const checkBackendId = (request: Message.PushRequest, expected: SyncError.BackendId) =>
-  request.backendId._tag === "Some" && request.backendId.value !== expected
-    ? Effect.fail(
-        new SyncError.BackendIdMismatchError({ expected, received: request.backendId.value })
-      )
-    : Effect.void
+const toIso = (millis: number): string => DateTime.formatIso(DateTime.unsafeMake(millis))
 
 const refusal = (name: Refusal.RefusalName, message: string) =>
   new Refusal.Refusal({ name, message })

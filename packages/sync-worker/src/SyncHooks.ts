@@ -84,11 +84,14 @@ export interface HookOptions<RPush = never, RPull = RPush, RPushRes = RPush, RPu
  * @category models
  */
 export interface SyncHooksService {
-  readonly onPush: (
+  /** Absent if every push is allowed. */
+  readonly onPush?: (
     request: Message.PushRequest,
     session: Session
   ) => Effect.Effect<void, HookRefusal | HookTimeout>
-  readonly onPull: (
+
+  /** Absent if every pull is allowed. */
+  readonly onPull?: (
     request: Message.PullRequest,
     session: Session
   ) => Effect.Effect<void, HookRefusal | HookTimeout>
@@ -135,8 +138,8 @@ export const make = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes = 
     const { onPull, onPullRes, onPush, onPushRes } = options
     const context = yield* Effect.context<RPush | RPull | RPushRes | RPullRes>()
     const rules = {
-      onPush: toRule("onPush", onPush, context),
-      onPull: toRule("onPull", onPull, context)
+      ...(onPush === undefined ? {} : { onPush: toRule("onPush", onPush, context) }),
+      ...(onPull === undefined ? {} : { onPull: toRule("onPull", onPull, context) })
     }
     if (onPushRes === undefined && onPullRes === undefined) return rules
     const background = yield* Background.make
@@ -175,15 +178,12 @@ export const layer = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes =
 ): Layer.Layer<SyncHooks, never, RPush | RPull | RPushRes | RPullRes> =>
   Layer.scoped(SyncHooks, make(options))
 
-const toRule = <Request, R>(
-  name: string,
-  hook: Hook<Request, R> | undefined,
-  context: Context.Context<R>
-) => {
-  if (hook === undefined) return () => Effect.void
-  return (request: Request, session: Session): Effect.Effect<void, HookRefusal | HookTimeout> =>
+const toRule =
+  <Request, R>(name: string, hook: Hook<Request, R>, context: Context.Context<R>) =>
+  (request: Request, session: Session): Effect.Effect<void, HookRefusal | HookTimeout> =>
     runUserCode(() => hook(request, session)).pipe(
       Effect.provide(context),
+      annotate(session),
       Effect.mapError(({ cause }) => new HookRefusal({ message: messageOf(cause) })),
       // One that cannot be interrupted is left to itself.
       Effect.disconnect,
@@ -192,7 +192,6 @@ const toRule = <Request, R>(
         onTimeout: () => new HookTimeout({ message: `${name} did not answer within ${DEADLINE}` })
       })
     )
-}
 
 const messageOf = (cause: unknown): string =>
   Predicate.isError(cause) ? cause.message : String(cause)

@@ -12,8 +12,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import * as FiberRef from "effect/FiberRef"
-import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -47,8 +45,12 @@ export interface SyncServerService {
   ) => Effect.Effect<void>
 
   /**
-   * Handles one frame. When it returns, everything that the frame brought about is done. Never
+   * Handles one frame. When the Effect is done, so is everything that the frame brought about. Never
    * fails: what is wrong with a frame is the answer to it.
+   *
+   * The frame is taken when this is called, and what needs no waiting is done at once: most frames
+   * acknowledge a chunk, and are not worth a fiber. Nothing is left to run if the Effect is
+   * `Effect.void` itself.
    */
   readonly receive: (connection: Connection, frame: string | Uint8Array) => Effect.Effect<void>
 
@@ -168,27 +170,36 @@ export const make: Effect.Effect<
     pushes
       .accept(request, client.connection.session, () => client.open && !isExpired(client))
       .pipe(
-        // The pusher hears of the events before it hears of its push, whichever way it ended.
-        Effect.tap(() => clients.pumpAll(client)),
-        Effect.tapErrorTag("ServerAheadError", () => clients.pumpAll(client)),
         Effect.matchEffect({
+          // The pusher hears of the events before it hears of its push.
           onSuccess: () =>
-            Effect.sync(() => {
-              Delivery.sendExit(client, id, Exit.succeed({}))
+            Effect.flatMap(clients.pumpAll(client), () => {
+              Delivery.sendAccepted(client, id)
               tell(client, {})
+              return clients.pumpEveryone
             }),
-          onFailure: (error) => {
-            // It may have waited for its turn until then.
-            if (isExpired(client)) return closeExpired(client)
-            return (
-              error._tag === "Refusal"
-                ? Clients.refuse(client, id, error)
-                : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
-            ).pipe(Effect.tap(() => Effect.sync(() => tell(client, error))))
-          }
-        }),
-        Effect.zipRight(clients.pumpEveryone)
+          onFailure: (error) =>
+            Effect.zipRight(answerFailure(client, id, error), clients.pumpEveryone)
+        })
       )
+
+  const answerFailure = (
+    client: Delivery.Client,
+    id: Frame.RequestId,
+    error: Pushes.PushError
+  ): Effect.Effect<void> => {
+    // It may have waited for its turn until then.
+    if (isExpired(client)) return closeExpired(client)
+    const answer =
+      error._tag === "Refusal"
+        ? Clients.refuse(client, id, error)
+        : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
+    return Effect.zipRight(
+      // Here as well: first what it is behind on, then that it is.
+      error._tag === "ServerAheadError" ? Effect.zipRight(clients.pumpAll(client), answer) : answer,
+      Effect.sync(() => tell(client, error))
+    )
+  }
 
   const request = (client: Delivery.Client, { id, payload, tag }: Frame.Request) => {
     // Its sender takes the answer for that of both, so both end.
@@ -216,18 +227,19 @@ export const make: Effect.Effect<
     }
   }
 
-  const acknowledge = (client: Delivery.Client, requestId: Frame.RequestId) =>
-    Effect.suspend(() => {
-      const subscription = delivery.acknowledge(client, requestId)
-      if (subscription === undefined) return Effect.void
-      return clients.pump(client, subscription)
-    })
+  const acknowledge = (client: Delivery.Client, requestId: Frame.RequestId) => {
+    const subscription = delivery.acknowledge(client, requestId)
+    return subscription === undefined || delivery.pumpFromMemory(client, subscription)
+      ? Effect.void
+      : clients.pump(client, subscription)
+  }
 
-  const interrupt = (client: Delivery.Client, requestId: Frame.RequestId) =>
-    Effect.sync(() => {
-      if (!delivery.remove(client, requestId)) return
+  const interrupt = (client: Delivery.Client, requestId: Frame.RequestId) => {
+    if (delivery.remove(client, requestId)) {
       Delivery.sendExit(client, requestId, Exit.interrupt(FiberId.none))
-    })
+    }
+    return Effect.void
+  }
 
   const handle = (client: Delivery.Client, frame: Frame.ClientFrame): Effect.Effect<void> => {
     switch (frame._tag) {
@@ -238,10 +250,31 @@ export const make: Effect.Effect<
       case "Interrupt":
         return interrupt(client, frame.requestId)
       case "Ping":
-        return Effect.sync(() => client.connection.send(Frame.PONG_TEXT))
+        client.connection.send(Frame.PONG_TEXT)
+        return Effect.void
       case "Eof":
         return Effect.void
     }
+  }
+
+  const receive = (client: Delivery.Client, data: string | Uint8Array): Effect.Effect<void> => {
+    if (isExpired(client)) return closeExpired(client)
+    // What answers a chunk costs nothing: no more of that comes than was sent. Only what is as small
+    // as that is read before it is paid for.
+    const isSmall = data.length <= MAX_ACK
+    if (!isSmall && !spend(client, "frames", 1)) return closeTooFast(client)
+    if (isTooBig(data, limits.maxFrameBytes)) {
+      const reason = `a frame may have ${limits.maxFrameBytes} bytes`
+      return clients.close(client, Handshake.CloseCode.messageTooBig, reason)
+    }
+    const frame = FrameReader.clientFrame(toText(data))
+    if (Either.isLeft(frame)) {
+      const reason = "not a frame of this protocol"
+      return clients.close(client, Handshake.CloseCode.invalidFrame, reason)
+    }
+    const isFree = frame.right._tag === "Ack" && delivery.isOwed(client, frame.right.requestId)
+    if (isSmall && !isFree && !spend(client, "frames", 1)) return closeTooFast(client)
+    return handle(client, frame.right)
   }
 
   return {
@@ -253,30 +286,20 @@ export const make: Effect.Effect<
         const client = clients.add(connection, state)
         delivery.save(client)
         return clients.pumpAll(client)
-      }).pipe(annotate(connection)),
+      }),
 
-    receive: (connection, data) =>
-      Effect.suspend(() => {
-        const client = clients.get(connection)
-        if (client === undefined) return Effect.void
-        if (isExpired(client)) return closeExpired(client)
-        // What answers a chunk costs nothing: no more of that comes than was sent. Only what is as
-        // small as that is read before it is paid for.
-        const isSmall = data.length <= MAX_ACK
-        if (!isSmall && !spend(client, "frames", 1)) return closeTooFast(client)
-        if (isTooBig(data, limits.maxFrameBytes)) {
-          const reason = `a frame may have ${limits.maxFrameBytes} bytes`
-          return clients.close(client, Handshake.CloseCode.messageTooBig, reason)
-        }
-        const frame = FrameReader.clientFrame(toText(data))
-        if (Either.isLeft(frame)) {
-          const reason = "not a frame of this protocol"
-          return clients.close(client, Handshake.CloseCode.invalidFrame, reason)
-        }
-        const isFree = frame.right._tag === "Ack" && delivery.isOwed(client, frame.right.requestId)
-        if (isSmall && !isFree && !spend(client, "frames", 1)) return closeTooFast(client)
-        return Effect.catchAllDefect(handle(client, frame.right), clients.closeMistaken(client))
-      }).pipe(annotate(connection)),
+    receive: (connection, data) => {
+      const client = clients.get(connection)
+      if (client === undefined) return Effect.void
+      try {
+        const rest = receive(client, data)
+        return rest === Effect.void
+          ? rest
+          : Effect.catchAllDefect(rest, clients.closeMistaken(client))
+      } catch (defect) {
+        return clients.closeMistaken(client)(defect)
+      }
+    },
 
     disconnect: (connection) => Effect.sync(() => clients.forget(connection))
   }
@@ -288,13 +311,6 @@ export const make: Effect.Effect<
  */
 export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits.Limits | Alarm> =
   Layer.effect(SyncServer, make)
-
-/** Whose log lines they are. Set once a frame, so without a copy of what else is set. */
-const annotate = ({ session }: Connection) =>
-  Effect.locally(
-    FiberRef.currentLogAnnotations,
-    HashMap.make(["storeId", session.storeId], ["connectionId", session.connectionId])
-  )
 
 const refuse = (
   client: Delivery.Client,

@@ -299,8 +299,9 @@ describe("a connection without a pull", () => {
         yield* client.say(Frames.push(`${n}`, events(n)))
       }
       expect(client.closed).toBeUndefined()
-      expect(yield* closeDue).toBe(460_000)
-      yield* TestClock.setTime(460_000)
+      // 460 s, rounded up to a sixteenth of the 60 s that it has.
+      expect(yield* closeDue).toBe(461_250)
+      yield* TestClock.setTime(461_250)
       yield* closeDue
       expect(client.closed).toEqual(UNUSED)
     })
@@ -315,7 +316,7 @@ describe("a connection without a pull", () => {
         const pulling = yield* Effect.fork(client.say(Frames.pull("1")))
         yield* gate.reached
         yield* TestClock.adjust("9 seconds")
-        expect(yield* closeDue).toBe(119_000)
+        expect(yield* closeDue).toBe(120_000)
         yield* gate.open
         yield* Fiber.join(pulling)
         expect(client.pages("1")).toHaveLength(1)
@@ -333,10 +334,10 @@ describe("a connection without a pull", () => {
       const before = yield* resume({ subscriptions: [], pullBy: 60_000 })
       const older = yield* resume({ subscriptions: [] })
       expect(before.state.pullBy).toBe(60_000)
-      expect(older.state.pullBy).toBe(110_000)
+      expect(older.state.pullBy).toBe(112_500)
       expect(asked).toContain(60_000)
       yield* TestClock.setTime(60_000)
-      expect(yield* closeDue).toBe(110_000)
+      expect(yield* closeDue).toBe(112_500)
       expect(before.closed).toEqual(UNUSED)
       expect(older.closed).toBeUndefined()
     })

@@ -446,8 +446,8 @@ it.effect("[HOOK-5] hooks use the services that they are built with", () =>
     const body = Effect.gen(function* () {
       const { onPull, onPullRes, onPush, onPushRes } = yield* SyncHooks.SyncHooks
       const session: Session = { connectionId: "c", storeId: "s", headers: {} }
-      yield* onPull({ storeId: "s", live: true, cursor: Option.none() }, session)
-      yield* onPush({ storeId: "s", batch: [], backendId: Option.none() }, session)
+      yield* onPull?.({ storeId: "s", live: true, cursor: Option.none() }, session) ?? Effect.void
+      yield* onPush?.({ storeId: "s", batch: [], backendId: Option.none() }, session) ?? Effect.void
       onPushRes?.({}, session)
       onPullRes?.(`{"batch":[],"pageInfo":{"_tag":"NoMore"},"backendId":"b"}`, session)
       yield* settle
