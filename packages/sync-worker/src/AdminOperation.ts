@@ -6,6 +6,7 @@
 import { Handshake, LogEvent, Message, SyncError } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { StorageError } from "./EventLog.ts"
 import type { PushError } from "./Pushes.ts"
@@ -273,7 +274,9 @@ export type OperationOf<Success, Encoded> = Operation
   & Schema.WithResult<Success, Encoded, OperationError, typeof OperationError.Encoded, never>
 
 /**
- * Runs what has come as text, and answers as text. Whatever goes wrong is part of the answer.
+ * Runs what has come as text, and answers as text. Whatever goes wrong is part of the answer, also
+ * that the text makes no sense: it comes from a Worker of another version than the object's, which a
+ * deploy replaces.
  *
  * @since 0.1.0
  * @category operations
@@ -285,14 +288,25 @@ export const answer = (
     operation: Operation
   ) => Effect.Effect<Result, OperationError>
 ): Effect.Effect<string> =>
-  Effect.gen(function* () {
-    const { operation, storeId } = yield* decode(text)
-    const exit = yield* Effect.exit(operate(storeId, operation))
-    // Each operation's answer is written by its own Schema; their union has lost which is which.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const encoded = yield* Schema.serializeExit(operation as OperationOf<Result, unknown>, exit)
-    return JSON.stringify(encoded)
-  }).pipe(Effect.orDie)
+  decode(text).pipe(
+    Effect.mapError(
+      () => new StoreUnavailable({ message: "the store does not know this operation" })
+    ),
+    Effect.flatMap(({ operation, storeId }) =>
+      Effect.flatMap(Effect.exit(operate(storeId, operation)), (exit) =>
+        // Each operation's answer is written by its own Schema; their union has lost which is which.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+        Effect.orDie(Schema.serializeExit(operation as OperationOf<Result, unknown>, exit))
+      )
+    ),
+    Effect.catchTag("StoreUnavailable", (error) => Effect.orDie(encodeFailure(Exit.fail(error)))),
+    Effect.map((exit) => JSON.stringify(exit))
+  )
+
+/** What every operation fails with is written in the same way. */
+const encodeFailure = Schema.encode(
+  Schema.Exit({ success: Schema.Never, failure: OperationError, defect: Schema.Defect })
+)
 
 /**
  * Reads the answer to an operation. One that makes no sense comes from an object of another version

@@ -116,6 +116,26 @@ export const make = (options: {
         Effect.catchAllDefect(closeMistaken(client))
       )
 
+  /** From memory at once, and then from the log whatever is left, or `isAwaited`. */
+  const pumpEach = (
+    some: Iterable<Delivery.Client>,
+    isAwaited: (subscription: Delivery.Subscription) => boolean
+  ) =>
+    Effect.suspend(() => {
+      const behind: Array<Effect.Effect<void>> = []
+      for (const client of some) {
+        for (const subscription of client.subscriptions.values()) {
+          if (isAwaited(subscription) || !delivery.pumpFromMemory(client, subscription)) {
+            behind.push(pump(client, subscription))
+          }
+        }
+      }
+      // How many of them read at the same time, `PageReader` decides.
+      return behind.length === 0
+        ? Effect.void
+        : Effect.all(behind, { concurrency: "unbounded", discard: true })
+    })
+
   return {
     add: (connection, state = {}) => {
       const now = clock.unsafeCurrentTimeMillis()
@@ -172,31 +192,9 @@ export const make = (options: {
     closeUnreadable,
     closeMistaken,
     pump,
-    pumpAll: (client) =>
-      Effect.suspend(() => {
-        const behind: Array<Effect.Effect<void>> = []
-        for (const subscription of client.subscriptions.values()) {
-          // Also one that somebody reads for: until that is sent, it is behind.
-          if (subscription.reading || !delivery.pumpFromMemory(client, subscription)) {
-            behind.push(pump(client, subscription))
-          }
-        }
-        return behind.length === 0 ? Effect.void : Effect.all(behind, { discard: true })
-      }),
-    pumpEveryone: Effect.suspend(() => {
-      const behind: Array<Effect.Effect<void>> = []
-      for (const client of clients.values()) {
-        for (const subscription of client.subscriptions.values()) {
-          if (!delivery.pumpFromMemory(client, subscription)) {
-            behind.push(pump(client, subscription))
-          }
-        }
-      }
-      // How many of them read at the same time, `PageReader` decides.
-      return behind.length === 0
-        ? Effect.void
-        : Effect.all(behind, { concurrency: "unbounded", discard: true })
-    })
+    // Also a pull that somebody reads for: until that is sent, it is behind.
+    pumpAll: (client) => pumpEach([client], (subscription) => subscription.reading),
+    pumpEveryone: Effect.suspend(() => pumpEach(clients.values(), () => false))
   }
 }
 

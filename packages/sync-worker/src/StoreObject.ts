@@ -4,56 +4,25 @@
  *
  * @since 0.1.0
  */
-import type { DurableObjectState, WebSocket } from "@cloudflare/workers-types"
-import { Frame, Handshake, Limits } from "@tidelog/sync-protocol"
+import type { WebSocket } from "@cloudflare/workers-types"
+import { Frame, Handshake } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Runtime from "effect/Runtime"
-import * as Schema from "effect/Schema"
 import * as AdminOperation from "./AdminOperation.ts"
-import { Alarm } from "./Alarm.ts"
 import * as Attachment from "./Attachment.ts"
-import { CloudflareEnv, ObjectStorage } from "./CloudflareEnv.ts"
-import type { Connection, Session } from "./Connection.ts"
-import * as Deadline from "./Deadline.ts"
+import type { Session } from "./Connection.ts"
 import * as ForwardHeaders from "./ForwardHeaders.ts"
 import * as Grant from "./Grant.ts"
 import * as Activations from "./internal/activations.ts"
+import * as LiveServer from "./internal/liveServer.ts"
 import * as ObjectAlarm from "./internal/objectAlarm.ts"
+import * as Sleeping from "./internal/sleeping.ts"
 import * as Sockets from "./internal/sockets.ts"
 import { isUpgrade } from "./internal/upgrade.ts"
-import { StoreId } from "./StoreId.ts"
-import { SyncServer } from "./SyncServer.ts"
-import type { SyncServerService } from "./SyncServer.ts"
 
-/**
- * The layer of a store's server: everything it is made of, but for the store, the bindings, the
- * object's storage and its alarm.
- *
- * @since 0.1.0
- * @category models
- */
-export type ServerLayer<E = never> = Layer.Layer<
-  SyncServer | Limits.Limits,
-  E,
-  StoreId | CloudflareEnv | ObjectStorage | Alarm
->
-
-/**
- * The part of a Durable Object's state that is used.
- *
- * @since 0.1.0
- * @category models
- */
-export type ObjectState = Pick<
-  DurableObjectState,
-  "acceptWebSocket" | "getWebSockets" | "setWebSocketAutoResponse" | "storage"
->
+export type { ObjectState, ServerLayer } from "./internal/liveServer.ts"
 
 /**
  * How a client may reach a store. `ws` is the one that is served today.
@@ -81,33 +50,14 @@ export interface StoreObject {
   readonly admin: (operation: string) => Effect.Effect<string>
 }
 
-/** The server while it is in memory. */
-interface Activation {
-  readonly runtime: Runtime.Runtime<SyncServer | Limits.Limits>
-  readonly run: (effect: Effect.Effect<void>) => Promise<void>
-  readonly server: SyncServerService
-  readonly limits: Limits.LimitsService
-  readonly dispose: Effect.Effect<void>
-  readonly connections: Map<WebSocket, Connection>
-}
-
-/** The server could not be started. The object tries again with the next request. */
-class StartFailed extends Schema.TaggedError<StartFailed>("@tidelog/sync-worker/StartFailed")(
-  "StartFailed",
-  { cause: Schema.Defect }
-) {}
-
-/** The platform resets an object whose start takes 30 s. */
-const START_DEADLINE = "25 seconds"
-
 /**
  * @since 0.1.0
  * @category constructors
  */
 export const make = <E>(options: {
-  readonly state: ObjectState
+  readonly state: LiveServer.ObjectState
   readonly env: object
-  readonly layer: ServerLayer<E>
+  readonly layer: LiveServer.ServerLayer<E>
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
   /** The transports that connections may use. */
   readonly enabledTransports?: Iterable<Transport>
@@ -118,61 +68,8 @@ export const make = <E>(options: {
 
   const alarm = ObjectAlarm.make(state.storage)
 
-  const start = (storeId: Handshake.StoreId): Effect.Effect<Activation, StartFailed> => {
-    const managed = ManagedRuntime.make(
-      Layer.provide(
-        layer,
-        Layer.mergeAll(
-          StoreId.layer(storeId),
-          Layer.succeed(CloudflareEnv, env),
-          Layer.succeed(ObjectStorage, state.storage),
-          Layer.succeed(Alarm, alarm)
-        )
-      )
-    )
-    return managed.runtimeEffect.pipe(
-      Effect.map((runtime) => ({
-        runtime,
-        run: Runtime.runPromise(runtime),
-        server: Context.get(runtime.context, SyncServer),
-        limits: Context.get(runtime.context, Limits.Limits),
-        dispose: managed.disposeEffect,
-        connections: new Map<WebSocket, Connection>()
-      })),
-      Effect.tap((active) => Effect.provide(resume(active), active.runtime)),
-      Effect.timeout(START_DEADLINE),
-      Effect.mapError((cause) => new StartFailed({ cause })),
-      Effect.catchAllDefect((cause) => new StartFailed({ cause })),
-      Effect.tapError(({ cause }) =>
-        Effect.zipRight(
-          managed.disposeEffect,
-          Effect.logError("the store could not be opened", Cause.fail(cause)).pipe(
-            Effect.annotateLogs({ storeId }),
-            // The layer brings its own logger, but it did not come to be.
-            Effect.provide(Logger.json)
-          )
-        )
-      )
-    )
-  }
-
-  /** Takes up the sockets that outlived the object's memory. */
-  const resume = ({ connections, server }: Activation) =>
-    Effect.forEach(
-      state.getWebSockets(),
-      (socket) => {
-        const attachment = Attachment.decode(socket.deserializeAttachment())
-        if (Either.isLeft(attachment)) return closeUnreadable(socket)
-        const { session, ...state } = attachment.right
-        const connection = Sockets.toConnection(socket, session)
-        connections.set(socket, connection)
-        return server.connect(connection, state)
-      },
-      { discard: true }
-    )
-
   const accept = Effect.fnUntraced(function* (
-    { connections, limits, server }: Activation,
+    { connections, limits, server }: LiveServer.LiveServer,
     grant: Grant.Grant,
     request: Request
   ) {
@@ -200,16 +97,18 @@ export const make = <E>(options: {
     return new Response(null, { status: 101, webSocket: client })
   })
 
-  const activations = Activations.make(start)
+  const activations = Activations.make(LiveServer.start({ state, env, layer, alarm }))
 
   /** The server of a socket: in memory, or started for the store that the socket remembers. */
-  const activationOf = (socket: WebSocket): Effect.Effect<Activation | undefined, StartFailed> =>
+  const activationOf = (
+    socket: WebSocket
+  ): Effect.Effect<LiveServer.LiveServer | undefined, LiveServer.StartFailed> =>
     Effect.suspend(() => {
       const pending = activations.pending()
       if (pending !== undefined) return pending
       const attachment = Attachment.decode(socket.deserializeAttachment())
       return Either.isLeft(attachment)
-        ? Effect.as(closeUnreadable(socket), undefined)
+        ? Effect.as(Sleeping.closeUnreadable(socket), undefined)
         : activations.get(attachment.right.session.storeId)
     })
 
@@ -225,26 +124,7 @@ export const make = <E>(options: {
       })
     }).pipe(Effect.ignore)
 
-  /** The same as the server's `closeDue`, of a server that is out of memory: it is not started. */
-  const closeDue = Effect.suspend(() =>
-    Deadline.sweep(
-      state.getWebSockets().flatMap((socket) =>
-        Either.match(Attachment.decode(socket.deserializeAttachment()), {
-          onLeft: () => [],
-          onRight: ({ pullBy, session }) => [
-            { socket, session, times: { expiresAt: session.expiresAt, pullBy } }
-          ]
-        })
-      ),
-      ({ session, socket }, end) => {
-        Sockets.close(socket, end.code, end.reason)
-        const { connectionId, storeId } = session
-        return Effect.logWarning("connection closed").pipe(
-          Effect.annotateLogs({ ...end, storeId, connectionId })
-        )
-      }
-    )
-  ).pipe(Effect.provide(Logger.json))
+  const closeDue = Sleeping.closeDue(state)
 
   /** Everything that is left of the object. Its alarm goes with it only on newer platforms. */
   const deleteAll = Effect.tryPromise(() => state.storage.deleteAlarm()).pipe(
@@ -266,7 +146,7 @@ export const make = <E>(options: {
       )
       if (!AdminOperation.replacesLog(operation)) return run
       return activations.replace(
-        new StartFailed({ cause: new Error("the log is being replaced") }),
+        new LiveServer.StartFailed({ cause: new Error("the log is being replaced") }),
         run.pipe(
           // Before anybody can open the store anew, and lose what they store in it.
           Effect.tap(() => (operation._tag === "Delete" ? deleteAll : Effect.void)),
@@ -322,7 +202,7 @@ export const make = <E>(options: {
     },
 
     message: (socket, data) => {
-      const receive = (active: Activation | undefined): Promise<void> => {
+      const receive = (active: LiveServer.LiveServer | undefined): Promise<void> => {
         const connection = active?.connections.get(socket)
         if (active === undefined || connection === undefined) return Promise.resolve()
         const frame = typeof data === "string" ? data : new Uint8Array(data)
@@ -360,15 +240,6 @@ const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reas
 }
 
 const CANNOT_OPEN = "the store cannot be opened just now"
-
-/** An attachment of another version, or none: whose connection it is, only its client knows. */
-const closeUnreadable = (socket: WebSocket): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const code = Handshake.CloseCode.tryAgainLater
-    const reason = "please connect again"
-    Sockets.close(socket, code, reason)
-    return Effect.logWarning("connection closed").pipe(Effect.annotateLogs({ code, reason }))
-  }).pipe(Effect.provide(Logger.json))
 
 const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws"]
 

@@ -64,7 +64,7 @@ const makeObjects = (count: number) => {
     Effect.runPromise(
       AdminOperation.answer(text, (_, operation) => Effect.sync(() => operate(operation)))
     )
-  return { seen, namespace: { idFromName: (name: string) => name, get: () => ({ admin }) } }
+  return { seen, admin, namespace: { idFromName: (name: string) => name, get: () => ({ admin }) } }
 }
 
 const call = (env: object, path: string, init: RequestInit = {}) =>
@@ -77,6 +77,23 @@ const call = (env: object, path: string, init: RequestInit = {}) =>
     ctx,
     { storage: { _tag: "do-sqlite" } }
   )
+
+it("[ADMIN-12] what an object of another version does not understand is an answer, too", async () => {
+  const namespace = {
+    idFromName: (name: string) => name,
+    // An operation that only the Worker knows.
+    get: () => ({
+      admin: (text: string) => makeObjects(0).admin(text.replace('"Info"', '"Inform"'))
+    })
+  }
+  const env = { WEBSOCKET_SERVER: namespace, ADMIN_SECRET: "secret" }
+  const { body, status } = await call(env, "/admin/stores/s")
+  expect(status).toBe(503)
+  expect(JSON.parse(await new Response(body).text())).toEqual({
+    _tag: "StoreUnavailable",
+    message: "the store does not know this operation"
+  })
+})
 
 describe("an export", () => {
   it("[ADMIN-6] reads a page when its reader takes it, and no sooner", async () => {

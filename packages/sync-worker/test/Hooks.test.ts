@@ -256,6 +256,33 @@ const makeLog = () => {
 /** Lets everything in the background that can go on do so. */
 const settle = Effect.repeatN(Effect.yieldNow(), 50)
 
+it.effect("[HOOK-1] what hooks log carries the store and the connection", () =>
+  Effect.gen(function* () {
+    const log = makeLog()
+    const body = Effect.gen(function* () {
+      const client = yield* connect([], { connectionId: "c-logged" })
+      yield* client.say(Frames.pull("1"))
+      yield* client.say(Frames.push("2", events(1)))
+      yield* settle
+    })
+    const say = (words: string) => () => Effect.log(words)
+    const hooks = {
+      onPull: say("mine: pull"),
+      onPush: say("mine: push"),
+      onPullRes: say("mine: page"),
+      onPushRes: say("mine: answer")
+    }
+    yield* Effect.provide(body, Layer.provideMerge(layer(hooks), log.layer))
+    const mine = log.about("mine")
+    expect(new Set(mine.map(({ message }) => message))).toEqual(
+      new Set(["mine: pull", "mine: push", "mine: page", "mine: answer"])
+    )
+    for (const line of mine) {
+      expect(line).toMatchObject({ storeId: Frames.STORE_ID, connectionId: "c-logged" })
+    }
+  })
+)
+
 describe("response hooks", () => {
   it.effect("[HOOK-2] are told what a pusher was answered, after it was", () =>
     Effect.gen(function* () {

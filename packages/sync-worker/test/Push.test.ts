@@ -381,6 +381,33 @@ describe("many at once", () => {
   )
 
   testServer(
+    "[PUSH-11] they do so where there is no rule, too: a slow storage is asked for one at a time",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      const gate = yield* TestLog.makeGate
+      log.next("append", TestLog.waitBefore(gate))
+      const [first, second] = [yield* connect(), yield* connect()]
+      const pushing = [
+        yield* Effect.fork(first.say(Frames.push("1", events(1)))),
+        yield* gate.reached.pipe(
+          Effect.zipRight(second.say(Frames.push("1", events(2)))),
+          Effect.fork
+        )
+      ]
+      yield* gate.reached
+      yield* Effect.repeatN(Effect.yieldNow(), 20)
+      expect(log.calls).toEqual(["append"])
+      yield* gate.open
+      yield* Fiber.joinAll(pushing)
+      expect(log.calls).toEqual(["append", "append"])
+      expect([first, second].map((pusher) => pusher.exits("1"))).toEqual([
+        [Frames.accepted],
+        [Frames.accepted]
+      ])
+    })
+  )
+
+  testServer(
     "[PUSH-12] an Interrupt of a push changes nothing",
     Effect.gen(function* () {
       const log = yield* TestLog.TestLog

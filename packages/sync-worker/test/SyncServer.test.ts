@@ -172,6 +172,10 @@ describe("refusals", () => {
         expect.stringContaining("secret"),
         expect.anything()
       ])
+      const whose = lines.map(({ annotations }) => annotations["connectionId"])
+      const { connectionId } = pusher.session
+      expect(whose.slice(0, 2)).toEqual([connectionId, connectionId])
+      expect(whose.slice(2)).toEqual([reader.session.connectionId, reader.session.connectionId])
     })
   )
 

@@ -1,0 +1,125 @@
+import type { DurableObjectState, WebSocket } from "@cloudflare/workers-types"
+import type { Handshake } from "@tidelog/sync-protocol"
+import { Limits } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import { Alarm } from "../Alarm.ts"
+import type { AlarmService } from "../Alarm.ts"
+import * as Attachment from "../Attachment.ts"
+import { CloudflareEnv, ObjectStorage } from "../CloudflareEnv.ts"
+import type { Connection } from "../Connection.ts"
+import { StoreId } from "../StoreId.ts"
+import { SyncServer } from "../SyncServer.ts"
+import type { SyncServerService } from "../SyncServer.ts"
+import * as Sleeping from "./sleeping.ts"
+import * as Sockets from "./sockets.ts"
+
+/**
+ * The layer of a store's server: everything it is made of, but for the store, the bindings, the
+ * object's storage and its alarm.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ServerLayer<E = never> = Layer.Layer<
+  SyncServer | Limits.Limits,
+  E,
+  StoreId | CloudflareEnv | ObjectStorage | Alarm
+>
+
+/**
+ * The part of a Durable Object's state that is used.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ObjectState = Pick<
+  DurableObjectState,
+  "acceptWebSocket" | "getWebSockets" | "setWebSocketAutoResponse" | "storage"
+>
+
+/** A store's server while it is in memory, with its sockets. */
+export interface LiveServer {
+  readonly runtime: Runtime.Runtime<SyncServer | Limits.Limits>
+  readonly run: (effect: Effect.Effect<void>) => Promise<void>
+  readonly server: SyncServerService
+  readonly limits: Limits.LimitsService
+  readonly dispose: Effect.Effect<void>
+  readonly connections: Map<WebSocket, Connection>
+}
+
+/** The server could not be started. The object tries again with the next request. */
+export class StartFailed extends Schema.TaggedError<StartFailed>(
+  "@tidelog/sync-worker/StartFailed"
+)("StartFailed", { cause: Schema.Defect }) {}
+
+/** The platform resets an object whose start takes 30 s. */
+const DEADLINE = "25 seconds"
+
+/** Builds the server of a store, and gives it the sockets that outlived the object's memory. */
+export const start =
+  <E>(options: {
+    readonly state: ObjectState
+    readonly env: object
+    readonly layer: ServerLayer<E>
+    readonly alarm: AlarmService
+  }) =>
+  (storeId: Handshake.StoreId): Effect.Effect<LiveServer, StartFailed> => {
+    const { alarm, env, layer, state } = options
+    const managed = ManagedRuntime.make(
+      Layer.provide(
+        layer,
+        Layer.mergeAll(
+          StoreId.layer(storeId),
+          Layer.succeed(CloudflareEnv, env),
+          Layer.succeed(ObjectStorage, state.storage),
+          Layer.succeed(Alarm, alarm)
+        )
+      )
+    )
+    return managed.runtimeEffect.pipe(
+      Effect.map((runtime) => ({
+        runtime,
+        run: Runtime.runPromise(runtime),
+        server: Context.get(runtime.context, SyncServer),
+        limits: Context.get(runtime.context, Limits.Limits),
+        dispose: managed.disposeEffect,
+        connections: new Map<WebSocket, Connection>()
+      })),
+      Effect.tap((live) => Effect.provide(resume(state, live), live.runtime)),
+      Effect.timeout(DEADLINE),
+      Effect.mapError((cause) => new StartFailed({ cause })),
+      Effect.catchAllDefect((cause) => new StartFailed({ cause })),
+      Effect.tapError(({ cause }) =>
+        Effect.zipRight(
+          managed.disposeEffect,
+          Effect.logError("the store could not be opened", Cause.fail(cause)).pipe(
+            Effect.annotateLogs({ storeId }),
+            // The layer brings its own logger, but it did not come to be.
+            Effect.provide(Logger.json)
+          )
+        )
+      )
+    )
+  }
+
+const resume = (state: Pick<ObjectState, "getWebSockets">, { connections, server }: LiveServer) =>
+  Effect.forEach(
+    state.getWebSockets(),
+    (socket) => {
+      const attachment = Attachment.decode(socket.deserializeAttachment())
+      if (Either.isLeft(attachment)) return Sleeping.closeUnreadable(socket)
+      const { session, ...kept } = attachment.right
+      const connection = Sockets.toConnection(socket, session)
+      connections.set(socket, connection)
+      return server.connect(connection, kept)
+    },
+    { discard: true }
+  )
