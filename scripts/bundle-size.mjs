@@ -1,5 +1,6 @@
 // Builds the workers of this workspace as they would be deployed, and prints their size: what is
-// uploaded, and what of it counts against the platform's limit, gzipped.
+// uploaded, and what of it counts against the platform's limit, gzipped. Fails if a worker cannot
+// be built, or if its README states another size: "N kB gzipped", to within 3 %.
 //
 //   node scripts/bundle-size.mjs
 import { execFileSync } from "node:child_process"
@@ -12,7 +13,8 @@ const WORKERS = ["apps/todomvc", "examples/signed-cookie"]
 
 const kB = (bytes) => `${(bytes / 1_000).toFixed(1)} kB`
 
-for (const folder of WORKERS) {
+/** What is deployed, as text. */
+const bundle = (folder) => {
   const outdir = mkdtempSync(join(tmpdir(), "tidelog-size-"))
   try {
     execFileSync("node_modules/.bin/wrangler", ["deploy", "--dry-run", "--outdir", outdir], {
@@ -20,11 +22,20 @@ for (const folder of WORKERS) {
       stdio: ["ignore", "ignore", "inherit"],
       env: { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" }
     })
-    const script = readFileSync(join(outdir, "index.js"))
-    process.stdout.write(
-      `${folder}: ${kB(script.length)}, gzipped ${kB(gzipSync(script).length)}\n`
-    )
+    return readFileSync(join(outdir, "index.js"))
   } finally {
     rmSync(outdir, { recursive: true, force: true })
+  }
+}
+
+for (const folder of WORKERS) {
+  const script = bundle(folder)
+  const gzipped = gzipSync(script).length
+  process.stdout.write(`${folder}: ${kB(script.length)}, gzipped ${kB(gzipped)}\n`)
+  const readme = join(folder, "README.md")
+  const stated = Number(/(\d+) kB gzipped/.exec(readFileSync(readme, "utf8"))?.[1]) * 1_000
+  if (!(Math.abs(stated - gzipped) <= 0.03 * gzipped)) {
+    process.stderr.write(`${readme} should state ${Math.round(gzipped / 1_000)} kB gzipped\n`)
+    process.exitCode = 1
   }
 }

@@ -299,7 +299,9 @@ export const answer = (
         Effect.orDie(Schema.serializeExit(operation as OperationOf<Result, unknown>, exit))
       )
     ),
-    Effect.catchTag("StoreUnavailable", (error) => Effect.orDie(encodeFailure(Exit.fail(error)))),
+    Effect.catchTag("StoreUnavailable", (error) =>
+      Exit.fail(error).pipe(encodeFailure, Effect.orDie)
+    ),
     Effect.map((exit) => JSON.stringify(exit))
   )
 
