@@ -127,7 +127,11 @@ export const make = (options: {
             return stored === "other" ? serverAhead(batch) : Effect.void
           })
 
-    const alone: Pushes["alone"] = (effect) => oneAtATime.withPermits(1)(effect)
+    // Mostly nobody is before it. `withPermits` alone would have it wait for a turn of the scheduler.
+    const alone: Pushes["alone"] = (effect) =>
+      Effect.flatMap(oneAtATime.withPermitsIfAvailable(1)(effect), (done) =>
+        Option.isSome(done) ? Effect.succeed(done.value) : oneAtATime.withPermits(1)(effect)
+      )
 
     /**
      * Stores a push when its turn comes. It is stored whole or not at all, and the tail knows: from
@@ -167,13 +171,18 @@ export const make = (options: {
           const parts = Batch.toParts(batch, limits, () => createdAt)
           if (Either.isLeft(parts)) return parts.left
           const stored = storeInTurn(batch, parts.right, isWanted, session)
-          if (hooks.onPush === undefined) return alone(stored)
-          const allowed = Effect.mapError(hooks.onPush(request, session), ({ message }) =>
-            refusal("PushRejected", message)
-          )
+          const { onPush } = hooks
+          if (onPush === undefined) return alone(stored)
           return alone(
             Effect.suspend((): Effect.Effect<void, PushError> =>
-              isWanted() ? Effect.zipRight(allowed, stored) : abandoned
+              isWanted()
+                ? Effect.zipRight(
+                    Effect.mapError(onPush(request, session), ({ message }) =>
+                      refusal("PushRejected", message)
+                    ),
+                    stored
+                  )
+                : abandoned
             )
           )
         }),
