@@ -3,7 +3,7 @@ import { Command, Options } from "@effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { serverNames, start } from "../BenchServer.ts"
-import { profileWork } from "../measures/profile.ts"
+import { byGroup, profileWork } from "../measures/profile.ts"
 import { percent, table } from "../report/format.ts"
 import { workloads } from "../workloads/index.ts"
 import { fullSizes } from "../workloads/Workload.ts"
@@ -35,6 +35,12 @@ export const profile = Command.make("profile", { server, line, top }, ({ line, s
       yield* print(
         `${server}, ${workload.title}: busy ${percent(busy)} of the time; by time in itself`,
         "self"
+      )
+      yield* Console.log(
+        `\nby what it is part of\n${table(
+          ["part", "self"],
+          byGroup(modules).map(([group, self]) => [group, shares(self)])
+        )}`
       )
       yield* Console.log(
         `\nby module\n${table(

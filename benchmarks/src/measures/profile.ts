@@ -27,6 +27,31 @@ export interface Profiled {
   readonly modules: ReadonlyArray<readonly [module: string, self: number]>
 }
 
+/** What a module is part of. */
+const groups = [
+  ["Effect's fibers, services, scheduler", /^effect\/src\/(?!ParseResult|Schema|internal\/schema)/],
+  ["Schema", /^effect\/src\//],
+  [
+    "D1's client and its answer's text",
+    /^cloudflare-internal:|^native (text|fetch|Headers|URL|setAttributes|enterSpan)$/
+  ],
+  ["this project's modules", /^packages\//],
+  ["garbage collection", /^native \(garbage collector\)$/],
+  ["the platform's sockets and the rest", /^/]
+] as const
+
+/** The shares of modules, added up by what they are part of. */
+export const byGroup = (
+  modules: Profiled["modules"]
+): ReadonlyArray<readonly [group: string, self: number]> => {
+  const shares = new Map<string, number>(groups.map(([name]) => [name, 0]))
+  for (const [module, self] of modules) {
+    const name = groups.find(([, pattern]) => pattern.test(module))?.[0] ?? ""
+    shares.set(name, (shares.get(name) ?? 0) + self)
+  }
+  return Array.from(shares)
+}
+
 export const profileWork = (server: BenchServer, workload: Workload, sizes: Sizes) =>
   Effect.gen(function* () {
     const { prepare } = workload
