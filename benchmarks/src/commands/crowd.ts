@@ -24,15 +24,19 @@ export const crowd = Command.make("crowd", { out, readers, logEvents, pushes, se
     yield* Console.log(
       `\nsingle pushes while ${options.readers} clients pull ${options.logEvents} events\n${table(
         ["server", "pushes/s alone", "crowded", "kept", "p99 ms alone", "crowded", "events read/s"],
-        crowds.map(({ alone, crowded, eventsRead, kept, server }) => [
-          server,
-          number(alone.perSecond),
-          number(crowded.perSecond),
-          percent(kept),
-          number(alone.p99Ms),
-          number(crowded.p99Ms),
-          number(eventsRead)
-        ])
+        crowds.map((crowd) =>
+          "wrong" in crowd
+            ? [crowd.server, crowd.wrong]
+            : [
+                crowd.server,
+                number(crowd.alone.perSecond),
+                number(crowd.crowded.perSecond),
+                percent(crowd.kept),
+                number(crowd.alone.p99Ms),
+                number(crowd.crowded.p99Ms),
+                number(crowd.eventsRead)
+              ]
+        )
       )}\n`
     )
     yield* saveMeasure(options.out, "crowd", { crowds })
