@@ -2,7 +2,6 @@
 import { parentPort, workerData } from "node:worker_threads"
 import { checkChunks } from "../events.ts"
 import { Wire } from "../Wire.ts"
-import type { Pull } from "../Wire.ts"
 
 export interface CrowdTask {
   readonly port: number
@@ -10,50 +9,77 @@ export interface CrowdTask {
   readonly readers: number
 }
 
-/** Sent when all have begun, and when they were stopped. */
+/** What the readers were sent since they came. */
 export interface CrowdReport {
   readonly events: number
   readonly seconds: number
   readonly error?: string
 }
 
+export type CrowdOrder = "come" | "leave"
+
 const task: CrowdTask = workerData
-const state = { stopped: false }
-let events = 0
 
-/** A pull is checked when it is over, so that not all of them are kept. */
-const check = (pull: Pull) => {
-  events += checkChunks("one of a crowd", pull.drain(), 1)
+/** Bytes of pulls that are kept to be checked when the crowd leaves. */
+const MAX_HELD = 500_000_000
+
+const report = (message: CrowdReport) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
+  parentPort?.postMessage(message)
 }
 
-const stop = new Promise<void>((resolve) => {
-  parentPort?.once("message", () => {
-    state.stopped = true
-    resolve()
-  })
-})
+const nothing: CrowdReport = { events: 0, seconds: 0 }
 
-const readAgainAndAgain = async (wire: Wire) => {
-  while (!state.stopped) {
-    const pull = wire.pull({ live: false })
-    await Promise.race([pull.ended, stop])
-    check(pull)
-  }
-}
-
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
-const report = (message: CrowdReport) => parentPort?.postMessage(message)
-
-try {
+/** Opens the sockets, and pulls over each the whole log, again and again, until all are closed. */
+const come = async () => {
   const wires = await Promise.all(
     Array.from({ length: task.readers }, () => Wire.open(task.port, task.storeId))
   )
+  const state = { present: true }
+  let events = 0
+  let held: Array<ReadonlyArray<Buffer>> = []
+  let heldBytes = 0
+  const check = () => {
+    for (const chunks of held) events += checkChunks("one of a crowd", chunks, 1)
+    held = []
+    heldBytes = 0
+  }
+  let leave = () => {}
+  const left = new Promise<void>((resolve) => {
+    leave = resolve
+  })
+  const read = async (wire: Wire) => {
+    while (state.present) {
+      const pull = wire.pull({ live: false })
+      await Promise.race([pull.ended, left])
+      const chunks = pull.drain()
+      held.push(chunks)
+      heldBytes += chunks.reduce((sum, { length }) => sum + length, 0)
+      // Checking takes the machine's time from the writer, so it is put off.
+      if (heldBytes > MAX_HELD) check()
+    }
+  }
   const start = performance.now()
-  const reading = wires.map(readAgainAndAgain)
-  report({ events: 0, seconds: 0 })
-  await Promise.all(reading)
-  const seconds = (performance.now() - start) / 1_000
-  report({ events, seconds })
-} catch (error) {
-  report({ events, seconds: 0, error: String(error) })
+  const reading = Promise.all(wires.map(read))
+  return async (): Promise<CrowdReport> => {
+    state.present = false
+    const seconds = (performance.now() - start) / 1_000
+    leave()
+    await reading
+    check()
+    await Promise.all(wires.map((wire) => wire.close()))
+    return { events, seconds }
+  }
 }
+
+let leave = async () => nothing
+
+const obey = async (order: CrowdOrder): Promise<CrowdReport> => {
+  if (order === "leave") return leave()
+  leave = await come()
+  return nothing
+}
+
+parentPort?.on("message", (order: CrowdOrder) => {
+  obey(order).then(report, (error: unknown) => report({ ...nothing, error: String(error) }))
+})

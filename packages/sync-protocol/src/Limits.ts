@@ -37,6 +37,12 @@ export interface LimitsService {
   readonly maxSubscriptions: number
   /** Chunks sent to a subscription and not yet acknowledged before it is left to itself. */
   readonly maxChunksInFlight: number
+  /**
+   * Bytes a second that all pulls far behind are sent together while pushes follow each other without
+   * a pause, so that a crowd of new clients leaves the writers their speed. In pauses, however short,
+   * nothing is held back.
+   */
+  readonly catchUpBytesPerSecond: number
   /** Open sockets of one store. The platform takes 32,768 an object. */
   readonly maxSockets: number
   /**
@@ -85,6 +91,7 @@ export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits,
     maxPayloadBytes: 10_000,
     maxSubscriptions: 16,
     maxChunksInFlight: 16,
+    catchUpBytesPerSecond: 500_000,
     maxSockets: 10_000,
     framesPerSecond: 200,
     frameBurst: 10_000,
@@ -117,6 +124,10 @@ export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits,
     maxPayloadBytes: limit("TIDELOG_MAX_PAYLOAD_BYTES", Limits.defaults.maxPayloadBytes),
     maxSubscriptions: limit("TIDELOG_MAX_SUBSCRIPTIONS", Limits.defaults.maxSubscriptions),
     maxChunksInFlight: limit("TIDELOG_MAX_CHUNKS_IN_FLIGHT", Limits.defaults.maxChunksInFlight),
+    catchUpBytesPerSecond: limit(
+      "TIDELOG_CATCH_UP_BYTES_PER_SECOND",
+      Limits.defaults.catchUpBytesPerSecond
+    ),
     maxSockets: limit("TIDELOG_MAX_SOCKETS", Limits.defaults.maxSockets),
     framesPerSecond: limit("TIDELOG_FRAMES_PER_SECOND", Limits.defaults.framesPerSecond),
     frameBurst: limit("TIDELOG_FRAME_BURST", Limits.defaults.frameBurst),

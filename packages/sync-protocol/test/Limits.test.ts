@@ -19,7 +19,7 @@ const configured = (entries: Record<string, string>) =>
   )
 
 describe("Limits", () => {
-  it("[FRAME-5][HAND-2][PULL-5][PULL-8][REFUSE-3][LIMIT-5][LIMIT-7][LIMIT-8][LIMIT-9] the defaults are those of the rules", () => {
+  it("[FRAME-5][HAND-2][PULL-5][PULL-8][REFUSE-3][LIMIT-5][LIMIT-7][LIMIT-8][LIMIT-9][PULL-13] the defaults are those of the rules", () => {
     expect(Limits.defaults).toMatchObject({
       maxFrameBytes: 2 * 1024 * 1024,
       maxEventBytes: 1_800_000,
@@ -28,6 +28,7 @@ describe("Limits", () => {
       maxPayloadBytes: 10_000,
       maxSubscriptions: 16,
       maxChunksInFlight: 16,
+      catchUpBytesPerSecond: 500_000,
       maxSockets: 10_000,
       frameBurst: 10_000,
       framesPerSecond: 200,
@@ -79,7 +80,8 @@ describe("Limits", () => {
         TIDELOG_FRAME_BURST: "12",
         TIDELOG_EVENTS_PER_SECOND: "13",
         TIDELOG_EVENT_BURST: "14",
-        TIDELOG_PULL_DEADLINE: "15"
+        TIDELOG_PULL_DEADLINE: "15",
+        TIDELOG_CATCH_UP_BYTES_PER_SECOND: "16"
       })
       expect(limits).toStrictEqual({
         maxFrameBytes: 1,
@@ -96,7 +98,8 @@ describe("Limits", () => {
         frameBurst: 12,
         eventsPerSecond: 13,
         eventBurst: 14,
-        pullDeadline: 15
+        pullDeadline: 15,
+        catchUpBytesPerSecond: 16
       })
     })
   )

@@ -66,8 +66,11 @@ export interface Clients {
     subscription: Delivery.Subscription
   ) => Effect.Effect<void>
 
-  /** The same for all pulls of a connection. */
-  readonly pumpAll: (client: Delivery.Client) => Effect.Effect<void>
+  /** The same for all pulls of a connection. `urgent`: something else waits for that. */
+  readonly pumpAll: (
+    client: Delivery.Client,
+    options?: { readonly urgent: boolean }
+  ) => Effect.Effect<void>
 
   /** The same for all connections: from memory at once, who is further behind afterwards. */
   readonly pumpEveryone: Effect.Effect<void>
@@ -108,9 +111,13 @@ export const make = (options: {
       close(client, Handshake.CloseCode.internalError, "the server made a mistake")
     )
 
-  const pump: Clients["pump"] = (client, subscription) =>
+  const pump = (
+    client: Delivery.Client,
+    subscription: Delivery.Subscription,
+    options: { readonly urgent: boolean }
+  ) =>
     delivery
-      .pump(client, subscription)
+      .pump(client, subscription, options)
       .pipe(
         Effect.catchTag("StorageError", closeUnreadable(client)),
         Effect.catchAllDefect(closeMistaken(client))
@@ -119,6 +126,7 @@ export const make = (options: {
   /** From memory at once, and then from the log whatever is left, or `isAwaited`. */
   const pumpEach = (
     some: Iterable<Delivery.Client>,
+    options: { readonly urgent: boolean },
     isAwaited: (subscription: Delivery.Subscription) => boolean
   ) =>
     Effect.suspend(() => {
@@ -126,7 +134,7 @@ export const make = (options: {
       for (const client of some) {
         for (const subscription of client.subscriptions.values()) {
           if (isAwaited(subscription) || !delivery.pumpFromMemory(client, subscription)) {
-            behind.push(pump(client, subscription))
+            behind.push(pump(client, subscription, options))
           }
         }
       }
@@ -191,12 +199,15 @@ export const make = (options: {
     },
     closeUnreadable,
     closeMistaken,
-    pump,
-    // Also a pull that somebody reads for: until that is sent, it is behind.
-    pumpAll: (client) => pumpEach([client], (subscription) => subscription.reading),
-    pumpEveryone: Effect.suspend(() => pumpEach(clients.values(), () => false))
+    pump: (client, subscription) => pump(client, subscription, NOT_URGENT),
+    // Also a pull that somebody else sees to: until that is done, it is behind.
+    pumpAll: (client, options = NOT_URGENT) =>
+      pumpEach([client], options, ({ reading, takesTurns }) => reading || takesTurns),
+    pumpEveryone: Effect.suspend(() => pumpEach(clients.values(), NOT_URGENT, () => false))
   }
 }
+
+const NOT_URGENT = { urgent: false }
 
 const timesOf = ({ connection, pullBy }: Delivery.Client): Deadline.Times => ({
   expiresAt: connection.session.expiresAt,

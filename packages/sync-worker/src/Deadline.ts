@@ -48,14 +48,18 @@ export const pullBy = (now: number, pullDeadline: number): number => {
   return Number.isFinite(time) ? Math.ceil(time / step) * step : time
 }
 
+const isOver = ({ expiresAt }: Pick<Session, "expiresAt">, now: number): boolean =>
+  expiresAt !== undefined && expiresAt <= now
+
 /**
- * Whether the authorisation of a connection has run out (SPEC: AUTH-8).
+ * Whether the authorisation of a connection has run out (SPEC: AUTH-8). Asked for each reader of each
+ * event, so the clock is only asked if there is something to compare.
  *
  * @since 0.1.0
  * @category predicates
  */
-export const isExpired = ({ expiresAt }: Pick<Session, "expiresAt">, now: number): boolean =>
-  expiresAt !== undefined && expiresAt <= now
+export const isExpired = (session: Pick<Session, "expiresAt">, clock: Clock.Clock): boolean =>
+  session.expiresAt !== undefined && isOver(session, clock.unsafeCurrentTimeMillis())
 
 /**
  * The end of a connection, if it has come (SPEC: AUTH-8, LIMIT-9).
@@ -64,7 +68,7 @@ export const isExpired = ({ expiresAt }: Pick<Session, "expiresAt">, now: number
  * @category operations
  */
 export const ending = (times: Times, now: number): Ending | undefined => {
-  if (isExpired(times, now)) return expired
+  if (isOver(times, now)) return expired
   return times.pullBy !== undefined && times.pullBy <= now ? unused : undefined
 }
 

@@ -12,6 +12,8 @@ import type { AlarmService } from "./Alarm.ts"
 import type { Connection, SubscriptionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import type { EventLogService, StorageError } from "./EventLog.ts"
+import * as Turns from "./internal/turns.ts"
+import * as Pace from "./Pace.ts"
 import * as PageReader from "./PageReader.ts"
 import * as RateLimit from "./RateLimit.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
@@ -34,7 +36,9 @@ export interface Subscription {
   admitted: boolean
   /** Whether a page is being read for it. Until that is sent, nothing else may be. */
   reading: boolean
-  readonly lock: Effect.Semaphore
+  /** Whether it catches up in turns. Whoever sees to that goes on until it has caught up. */
+  takesTurns: boolean
+  readonly turns: Turns.Turns
 }
 
 /**
@@ -65,12 +69,18 @@ export interface Delivery {
   /**
    * Sends a subscription what it is behind on, as far as its window allows. When it returns, the
    * subscription is at the head, or waits for its reader.
+   *
+   * `urgent`: something else waits for that, so it does not wait for its turns.
    */
-  readonly pump: (client: Client, subscription: Subscription) => Effect.Effect<void, StorageError>
+  readonly pump: (
+    client: Client,
+    subscription: Subscription,
+    options: { readonly urgent: boolean }
+  ) => Effect.Effect<void, StorageError>
 
   /**
    * Sends a subscription what memory holds for it, at once. Whether that was all there is to do:
-   * if not, the rest has to be read from the log, by `pump`.
+   * if not, the rest has to be read from the log or to wait for its turn, by `pump`.
    */
   readonly pumpFromMemory: (client: Client, subscription: Subscription) => boolean
 
@@ -109,7 +119,8 @@ export const makeSubscription = (
   started: false,
   admitted: false,
   reading: false,
-  lock: Effect.unsafeMakeSemaphore(1)
+  takesTurns: false,
+  turns: Turns.make(1)
 })
 
 /**
@@ -164,15 +175,16 @@ export const make = (options: {
   readonly hooks: Pick<SyncHooksService, "onPullRes">
   readonly alarm: AlarmService
   readonly clock: Clock.Clock
+  readonly pace: Pace.Pace
 }): Delivery => {
-  const { alarm, clock, hooks, limits, log, tail } = options
+  const { alarm, clock, hooks, limits, log, pace, tail } = options
   const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   const pages = PageReader.make({ log, tail, size })
 
   const isOpen = (client: Client, subscription: Subscription) =>
     client.open
     && client.subscriptions.get(subscription.requestId) === subscription
-    && !Deadline.isExpired(client.connection.session, clock.unsafeCurrentTimeMillis())
+    && !Deadline.isExpired(client.connection.session, clock)
 
   const save = (client: Client): void => {
     if (!client.open) return
@@ -195,11 +207,18 @@ export const make = (options: {
     })
   }
 
+  const isNear = ({ cursor }: Subscription) => tail.head() - cursor <= Pace.NEAR
+
+  const window = (subscription: Subscription) =>
+    isNear(subscription)
+      ? limits.maxChunksInFlight
+      : Math.min(limits.maxChunksInFlight, Pace.MAX_IN_FLIGHT)
+
   /** Whether there is something to send, and somebody who takes it. */
   const isDue = (client: Client, subscription: Subscription) =>
     isOpen(client, subscription)
     && subscription.admitted
-    && subscription.inFlight < limits.maxChunksInFlight
+    && subscription.inFlight < window(subscription)
     && (!subscription.started || subscription.cursor < tail.head())
 
   const deliver = (client: Client, subscription: Subscription, page: Page) => {
@@ -215,10 +234,10 @@ export const make = (options: {
   }
 
   const pumpFromMemory = (client: Client, subscription: Subscription): boolean => {
-    // Whoever reads for it goes on until there is no more.
-    if (subscription.reading) return true
+    // Whoever sees to it goes on until there is no more.
+    if (subscription.reading || (subscription.takesTurns && !isNear(subscription))) return true
     let sent = false
-    while (isDue(client, subscription)) {
+    while (isDue(client, subscription) && isNear(subscription)) {
       const page = tail.page(subscription.cursor)
       if (page === undefined) break
       deliver(client, subscription, page)
@@ -237,18 +256,35 @@ export const make = (options: {
     return tail.toPage(after, page)
   })
 
-  const pumpFromLog = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {
-    while (!pumpFromMemory(client, subscription)) {
+  /** Sends the next page, wherever it is. Its bytes. */
+  const sendPage = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {
+    if (!isDue(client, subscription)) return 0
+    const { cursor } = subscription
+    let page = tail.page(cursor)
+    if (page === undefined) {
       subscription.reading = true
-      const page = yield* readPage(subscription.cursor)
+      page = yield* readPage(cursor)
       // From here to the next read is one turn of the event loop: an append either comes before it
       // and is seen, or finds `reading` false.
       subscription.reading = false
       // Meanwhile the pull may have ended.
-      if (!isDue(client, subscription)) return
-      deliver(client, subscription, page)
-      save(client)
+      if (!isDue(client, subscription)) return 0
     }
+    deliver(client, subscription, page)
+    save(client)
+    return page.bytes
+  })
+
+  const sendAll = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {
+    while (isDue(client, subscription)) yield* sendPage(client, subscription)
+  })
+
+  /** Sends in turns until a subscription is near the head, or waits for its reader. */
+  const sendInTurns = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {
+    const send = subscription.turns.inTurn(sendPage(client, subscription))
+    subscription.takesTurns = true
+    while (isDue(client, subscription) && !isNear(subscription)) yield* pace.inTurn(send)
+    subscription.takesTurns = false
   })
 
   return {
@@ -274,11 +310,14 @@ export const make = (options: {
       return subscription
     },
     pumpFromMemory,
-    pump: (client, subscription) =>
-      Effect.suspend(() =>
-        !subscription.reading && pumpFromMemory(client, subscription)
-          ? Effect.void
-          : subscription.lock.withPermits(1)(pumpFromLog(client, subscription))
-      )
+    pump: (client, subscription, { urgent }) =>
+      Effect.suspend(() => {
+        const isDone = !subscription.reading && pumpFromMemory(client, subscription)
+        if (isDone && !(urgent && subscription.takesTurns)) return Effect.void
+        const rest = subscription.turns.inTurn(sendAll(client, subscription))
+        return urgent || isNear(subscription)
+          ? rest
+          : Effect.zipRight(sendInTurns(client, subscription), rest)
+      })
   }
 }

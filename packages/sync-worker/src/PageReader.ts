@@ -9,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type { EventLogService, LogPage, PageSize, StorageError } from "./EventLog.ts"
+import * as Turns from "./internal/turns.ts"
 import type { Tail } from "./Tail.ts"
 
 /**
@@ -39,7 +40,7 @@ export const make = (options: {
   readonly size: PageSize
 }): PageReader => {
   const { log, size, tail } = options
-  const permits = Effect.unsafeMakeSemaphore(MAX_READS)
+  const turns = Turns.make(MAX_READS)
   const reading = new Map<LogEvent.SeqNum, Deferred.Deferred<LogPage, StorageError>>()
   /** The latest last. */
   const pages = new Map<LogEvent.SeqNum, LogPage>()
@@ -73,22 +74,19 @@ export const make = (options: {
     Effect.suspend(() => {
       const answer = Deferred.unsafeMake<LogPage, StorageError>(FiberId.none)
       reading.set(after, answer)
-      return permits
-        .withPermits(1)(log.readPage(after, size))
-        .pipe(
-          Effect.onExit((exit) => {
-            forgetMoved()
-            if (reading.get(after) === answer) {
-              reading.delete(after)
-              const head = tail.head()
-              if (exit._tag === "Success" && (exit.value.upTo ?? head) < head)
-                keep(after, exit.value)
-            }
-            return Deferred.done(answer, exit)
-          }),
-          // Others wait for it.
-          Effect.uninterruptible
-        )
+      return turns.inTurn(log.readPage(after, size)).pipe(
+        Effect.onExit((exit) => {
+          forgetMoved()
+          if (reading.get(after) === answer) {
+            reading.delete(after)
+            const head = tail.head()
+            if (exit._tag === "Success" && (exit.value.upTo ?? head) < head) keep(after, exit.value)
+          }
+          return Deferred.done(answer, exit)
+        }),
+        // Others wait for it.
+        Effect.uninterruptible
+      )
     })
 
   return {

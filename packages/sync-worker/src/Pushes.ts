@@ -17,6 +17,7 @@ import * as Batch from "./Batch.ts"
 import type { Session } from "./Connection.ts"
 import type { EventLogService, HeadMismatch, LogEntry, StorageError } from "./EventLog.ts"
 import { toEntry } from "./internal/entry.ts"
+import * as Turns from "./internal/turns.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Tail } from "./Tail.ts"
 
@@ -81,7 +82,6 @@ export const make = (options: {
   Effect.gen(function* () {
     const { hooks, limits, log, tail } = options
     const clock = yield* Effect.clock
-    const oneAtATime = yield* Effect.makeSemaphore(1)
 
     const lookUp = Effect.fnUntraced(function* (
       batch: Batch.Batch
@@ -127,11 +127,7 @@ export const make = (options: {
             return stored === "other" ? serverAhead(batch) : Effect.void
           })
 
-    // Mostly nobody is before it. `withPermits` alone would have it wait for a turn of the scheduler.
-    const alone: Pushes["alone"] = (effect) =>
-      Effect.flatMap(oneAtATime.withPermitsIfAvailable(1)(effect), (done) =>
-        Option.isSome(done) ? Effect.succeed(done.value) : oneAtATime.withPermits(1)(effect)
-      )
+    const alone: Pushes["alone"] = Turns.make(1).inTurn
 
     /**
      * Stores a push when its turn comes. It is stored whole or not at all, and the tail knows: from

@@ -23,6 +23,7 @@ import * as Delivery from "./Delivery.ts"
 import { EventLog } from "./EventLog.ts"
 import { describe } from "./internal/describe.ts"
 import { isTooBig, toText } from "./internal/frame.ts"
+import * as Pace from "./Pace.ts"
 import * as Pulls from "./Pulls.ts"
 import * as Pushes from "./Pushes.ts"
 import * as RateLimit from "./RateLimit.ts"
@@ -79,6 +80,8 @@ export class SyncServer extends Context.Tag("@tidelog/sync-worker/SyncServer")<
 /** Bytes, or characters, of an acknowledgement: an id of 32 digits, and what is around. */
 const MAX_ACK = 128
 
+const URGENT = { urgent: true }
+
 const decodePull = Schema.decodeUnknownEither(Message.PullRequest)
 
 /**
@@ -102,14 +105,15 @@ export const make: Effect.Effect<
     backendId: log.backendId,
     size: { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   })
-  const delivery = Delivery.make({ log, tail, limits, hooks, alarm, clock })
+  const pace = Pace.make({ clock, bytesPerSecond: limits.catchUpBytesPerSecond })
+  const delivery = Delivery.make({ log, tail, limits, hooks, alarm, clock, pace })
   const clients = Clients.make({ delivery, limits, alarm, clock })
   const pulls = Pulls.make({ log, tail, hooks, limits, clients })
   const pushes = yield* Pushes.make({ log, tail, hooks, limits })
   const rates = RateLimit.ofLimits(limits)
 
   const isExpired = (client: Delivery.Client) =>
-    Deadline.isExpired(client.connection.session, clock.unsafeCurrentTimeMillis())
+    Deadline.isExpired(client.connection.session, clock)
 
   /** Takes from one of a client's rates, and keeps what is left now and then. */
   const spend = (client: Delivery.Client, kind: "frames" | "events", count: number): boolean => {
@@ -173,7 +177,8 @@ export const make: Effect.Effect<
         Effect.matchEffect({
           // The pusher hears of the events before it hears of its push.
           onSuccess: () =>
-            Effect.flatMap(clients.pumpAll(client), () => {
+            Effect.flatMap(clients.pumpAll(client, URGENT), () => {
+              pace.pushed()
               Delivery.sendAccepted(client, id)
               tell(client, {})
               return clients.pumpEveryone
@@ -196,7 +201,9 @@ export const make: Effect.Effect<
         : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
     return Effect.zipRight(
       // Here as well: first what it is behind on, then that it is.
-      error._tag === "ServerAheadError" ? Effect.zipRight(clients.pumpAll(client), answer) : answer,
+      error._tag === "ServerAheadError"
+        ? Effect.zipRight(clients.pumpAll(client, URGENT), answer)
+        : answer,
       Effect.sync(() => tell(client, error))
     )
   }

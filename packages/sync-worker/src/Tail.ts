@@ -11,7 +11,7 @@ import { indexAfter, takePage, toLogPage } from "./internal/page.ts"
 /**
  * A page, ready to be sent to whoever stands at `after`.
  *
- * `upTo`: the last event in it. `text`: the text of its `PullResponse`.
+ * `upTo`: the last event in it. `text`: the text of its `PullResponse`. `bytes`: of its events.
  *
  * @since 0.1.0
  * @category models
@@ -20,6 +20,7 @@ export interface Page {
   readonly after: LogEvent.SeqNum
   readonly upTo: LogEvent.SeqNum
   readonly text: string
+  readonly bytes: number
 }
 
 /**
@@ -53,7 +54,7 @@ export interface Tail {
   readonly page: (after: LogEvent.SeqNum) => Page | undefined
 
   /** Turns what was read from the log into a page. */
-  readonly toPage: (after: LogEvent.SeqNum, page: Pick<LogPage, "upTo" | "text">) => Page
+  readonly toPage: (after: LogEvent.SeqNum, page: Omit<LogPage, "events">) => Page
 
   /** When the event at a position was stored, if memory tells. */
   readonly createdAt: (seqNum: LogEvent.SeqNum) => string | undefined
@@ -84,9 +85,10 @@ export const make = (options: {
   /** The page last made from memory: all readers at the head take the same one. */
   let latest: Page | undefined
 
-  const toPage: Tail["toPage"] = (after, { text, upTo = after }) => ({
+  const toPage: Tail["toPage"] = (after, { bytes, text, upTo = after }) => ({
     after,
     upTo,
+    bytes,
     text: FrameText.pullResponse(text, FrameText.pageInfoAt(upTo, head), options.backendId)
   })
 

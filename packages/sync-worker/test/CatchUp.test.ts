@@ -1,0 +1,206 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Message } from "@tidelog/sync-protocol"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/TestClock"
+import * as Frames from "./support/frames.ts"
+import { events, range } from "./support/frames.ts"
+import { connect } from "./support/TestConnection.ts"
+import type { TestConnection } from "./support/TestConnection.ts"
+import * as TestLog from "./support/TestLog.ts"
+import { layer, testServer } from "./support/TestServer.ts"
+
+const encodeEvent = Schema.encodeSync(Message.PulledEvent)
+
+const HISTORY = 1_000
+const PAGE = 200
+
+/** About ten pages a second while there is no pause between pushes. */
+const BYTES_PER_SECOND = 400_000
+const PACED = { limits: { maxPageEvents: PAGE, catchUpBytesPerSecond: BYTES_PER_SECOND } }
+
+/** A pusher, and events that are in the log already, and in the server's memory. */
+const withHistory = Effect.gen(function* () {
+  const pusher = yield* connect()
+  yield* pusher.say(Frames.push("2", events(1, HISTORY)))
+  yield* TestClock.adjust("1 minute")
+  let head = HISTORY
+  const push = Effect.suspend(() => {
+    head += 1
+    return pusher.say(Frames.push(`${head}`, events(head)))
+  })
+  return {
+    pusher,
+    push,
+    head: () => head,
+    /** Pushes without a pause. */
+    pushFor: (millis: number) =>
+      Effect.forEach(range(1, millis / 5), () =>
+        Effect.zipRight(push, TestClock.adjust("5 millis"))
+      )
+  }
+})
+
+/** A pull of the whole log whose every chunk is acknowledged as soon as it comes. */
+const pullAll = Effect.fnUntraced(function* (live = false) {
+  const reader = yield* connect()
+  const chunks = yield* Queue.unbounded<void>()
+  const ended = yield* Deferred.make<void>()
+  reader.onSend = ({ _tag }) => {
+    if (_tag === "Chunk") chunks.unsafeOffer()
+    else Deferred.unsafeDone(ended, Exit.void)
+  }
+  yield* Effect.fork(reader.say(Frames.pull("1", { live })))
+  yield* Effect.fork(
+    Effect.forever(Effect.zipRight(chunks.take, Effect.fork(reader.say(Frames.ack("1")))))
+  )
+  yield* Effect.yieldNow()
+  return { reader, ended: Deferred.await(ended) }
+})
+
+/** Bytes of the events of a page of ASCII, as JSON. */
+const bytesOf = (page: Message.PullResponse | undefined) =>
+  JSON.stringify(page?.batch.map((event) => encodeEvent(event))).length - 2
+
+const pagesOf = (readers: ReadonlyArray<{ readonly reader: TestConnection }>) =>
+  readers.reduce((sum, { reader }) => sum + reader.pages("1").length, 0)
+
+describe("pulls that catch up", () => {
+  testServer(
+    "[PULL-5] have at most 2 chunks unacknowledged, until they are near the head",
+    Effect.gen(function* () {
+      const { pushFor } = yield* withHistory
+      const reader = yield* connect()
+      yield* reader.say(Frames.pull("1"))
+      expect(reader.pages("1")).toHaveLength(2)
+      yield* reader.say(Frames.ack("1"))
+      expect(reader.pages("1")).toHaveLength(3)
+      yield* Effect.forEach(range(1, 4), () => reader.say(Frames.ack("1")))
+      expect(reader.seqNums("1")).toEqual(range(1, HISTORY))
+      yield* pushFor(200)
+      expect(reader.pages("1")).toHaveLength(5 + 16)
+    }),
+    PACED
+  )
+
+  testServer(
+    "[PULL-13] wait for nothing while nobody pushes",
+    Effect.gen(function* () {
+      yield* withHistory
+      const crowd = yield* Effect.all(range(1, 20).map(() => pullAll()))
+      yield* Effect.forEach(crowd, ({ ended }) => ended)
+      for (const { reader } of crowd) {
+        expect(reader.seqNums("1")).toEqual(range(1, HISTORY))
+        expect(reader.exits("1")).toHaveLength(1)
+      }
+    }),
+    PACED
+  )
+
+  testServer(
+    "[PULL-13] share a rate while pushes follow each other, and hold back nobody's push",
+    Effect.gen(function* () {
+      const { head, push, pushFor, pusher } = yield* withHistory
+      yield* push
+      const crowd = yield* Effect.all(range(1, 20).map(() => pullAll()))
+      yield* pushFor(1_000)
+      expect(pusher.exits(`${head()}`)).toEqual([Frames.accepted])
+      // The first two at once, and then as many as the rate allows.
+      const paced = BYTES_PER_SECOND / bytesOf(crowd[0]?.reader.pages("1")[0])
+      expect(pagesOf(crowd)).toBeGreaterThanOrEqual(Math.floor(paced))
+      expect(pagesOf(crowd)).toBeLessThanOrEqual(Math.ceil(paced) + 2)
+      // What waits for its turn when the pushes pause goes on then.
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forEach(crowd, ({ ended }) => ended)
+      for (const { reader } of crowd) expect(reader.seqNums("1")).toEqual(range(1, head()))
+    }),
+    PACED
+  )
+
+  testServer(
+    "[PULL-13] owe nothing for what they were sent while nobody pushed",
+    Effect.gen(function* () {
+      const { head, push, pushFor } = yield* withHistory
+      const crowd = yield* Effect.all(range(1, 20).map(() => pullAll()))
+      yield* Effect.forEach(crowd, ({ ended }) => ended)
+      yield* push
+      const { reader } = yield* pullAll()
+      yield* pushFor(1_000)
+      expect(reader.exits("1")).toEqual([Frames.ended])
+      expect(head()).toBeGreaterThan(HISTORY)
+    }),
+    PACED
+  )
+
+  testServer(
+    "[PULL-13] hold back nobody who follows the log",
+    Effect.gen(function* () {
+      const { head, push, pushFor } = yield* withHistory
+      const follower = yield* pullAll(true)
+      yield* TestClock.adjust("1 second")
+      yield* push
+      yield* Effect.all(range(1, 20).map(() => pullAll()))
+      yield* pushFor(50)
+      expect(follower.reader.seqNums("1")).toEqual(range(1, head()))
+    }),
+    PACED
+  )
+
+  testServer(
+    "[PUSH-3][PULL-13] are sent all at once when they are the pusher's own",
+    Effect.gen(function* () {
+      const { head, push, pusher } = yield* withHistory
+      yield* push
+      yield* Effect.all(range(1, 20).map(() => pullAll()))
+      yield* Effect.fork(pusher.say(Frames.pull("1")))
+      yield* Effect.yieldNow()
+      expect(pusher.pages("1")).toHaveLength(0)
+      // No time passes.
+      yield* push
+      expect(pusher.order().slice(-3)).toEqual(["Chunk 1", "Chunk 1", `Exit ${head()}`])
+    }),
+    PACED
+  )
+
+  testServer(
+    "[PULL-6] end while they wait, and nobody waits for them",
+    Effect.gen(function* () {
+      const { push, pushFor } = yield* withHistory
+      yield* push
+      const crowd = yield* Effect.all(range(1, 20).map(() => pullAll()))
+      const last = yield* pullAll()
+      for (const { reader } of crowd.slice(0, 10)) yield* reader.say(Frames.interrupt("1"))
+      for (const { reader } of crowd.slice(10)) yield* reader.leave()
+      const before = pagesOf(crowd)
+      // Two are under way, and then it is the only one.
+      yield* pushFor(1_000)
+      expect(pagesOf(crowd)).toBe(before)
+      expect(last.reader.exits("1")).toHaveLength(1)
+      const pulled = last.reader.seqNums("1")
+      expect(pulled.length).toBeGreaterThan(HISTORY)
+      expect(pulled).toEqual(range(1, pulled.length))
+    }),
+    PACED
+  )
+
+  it.live("[PULL-13] let a push in between", () =>
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      yield* log.appendBehind(events(1, HISTORY))
+      const pusher = yield* connect()
+      // The server learns where the log ends.
+      yield* pusher.say(Frames.push("3", events(1)))
+      const crowd = yield* Effect.all(range(1, 50).map(() => pullAll()))
+      yield* pusher.say(Frames.push("2", events(HISTORY + 1)))
+      expect(pusher.exits("2")).toEqual([Frames.accepted])
+      expect(pagesOf(crowd)).toBeLessThan(50)
+      yield* Effect.forEach(crowd, ({ ended }) => ended)
+      for (const { reader } of crowd) {
+        expect(reader.seqNums("1")).toEqual(range(1, HISTORY + 1))
+      }
+    }).pipe(Effect.provide(layer({ limits: { maxPageEvents: PAGE } })))
+  )
+})
