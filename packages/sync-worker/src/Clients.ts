@@ -10,9 +10,10 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AlarmService } from "./Alarm.ts"
+import * as Client from "./Client.ts"
 import type { Connection, ConnectionState, Session } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
-import * as Delivery from "./Delivery.ts"
+import type * as Delivery from "./Delivery.ts"
 import type { StorageError } from "./EventLog.ts"
 import * as RateLimit from "./RateLimit.ts"
 
@@ -22,27 +23,25 @@ import * as RateLimit from "./RateLimit.ts"
  */
 export interface Clients {
   /** Takes on a connection. `state`: what it remembers, if it outlived the object's memory. */
-  readonly add: (connection: Connection, state?: Partial<ConnectionState>) => Delivery.Client
+  readonly add: (connection: Connection, state?: Partial<ConnectionState>) => Client.Client
 
   /** How many connections there are, and how many pulls they have open. */
   readonly count: () => { readonly sockets: number; readonly subscriptions: number }
 
   /** The client of a connection that is open. */
-  readonly get: (connection: Connection) => Delivery.Client | undefined
+  readonly get: (connection: Connection) => Client.Client | undefined
 
   /** Forgets a connection that the other side has ended. */
   readonly forget: (connection: Connection) => void
 
   /** Closes a connection from our side. Nothing is taken from it or sent to it any more. */
-  readonly close: (client: Delivery.Client, code: number, reason: string) => Effect.Effect<void>
+  readonly close: (client: Client.Client, code: number, reason: string) => Effect.Effect<void>
 
   /** Closes a connection whose pull the log cannot serve: it is better begun again than failed. */
-  readonly closeUnreadable: (
-    client: Delivery.Client
-  ) => (error: StorageError) => Effect.Effect<void>
+  readonly closeUnreadable: (client: Client.Client) => (error: StorageError) => Effect.Effect<void>
 
   /** Closes a connection that the server fails on by a mistake of its own. */
-  readonly closeMistaken: (client: Delivery.Client) => (defect: unknown) => Effect.Effect<void>
+  readonly closeMistaken: (client: Client.Client) => (defect: unknown) => Effect.Effect<void>
 
   /** Closes all connections of which something is true. How many. */
   readonly closeWhere: (
@@ -58,17 +57,14 @@ export interface Clients {
   readonly closeDue: Effect.Effect<number>
 
   /** Every open pull, as something that can still be told. */
-  readonly forEachPull: (use: (client: Delivery.Client, requestId: Frame.RequestId) => void) => void
+  readonly forEachPull: (use: (client: Client.Client, requestId: Frame.RequestId) => void) => void
 
   /** Sends a pull what it is behind on. Whatever is in the way of that is its connection's end. */
-  readonly pump: (
-    client: Delivery.Client,
-    subscription: Delivery.Subscription
-  ) => Effect.Effect<void>
+  readonly pump: (client: Client.Client, subscription: Client.Subscription) => Effect.Effect<void>
 
   /** The same for all pulls of a connection. `urgent`: something else waits for that. */
   readonly pumpAll: (
-    client: Delivery.Client,
+    client: Client.Client,
     options?: { readonly urgent: boolean }
   ) => Effect.Effect<void>
 
@@ -88,7 +84,7 @@ export const make = (options: {
 }): Clients => {
   const { alarm, clock, delivery, limits } = options
   const rates = RateLimit.ofLimits(limits)
-  const clients = new Map<Connection, Delivery.Client>()
+  const clients = new Map<Connection, Client.Client>()
 
   const close: Clients["close"] = (client, code, reason) =>
     Effect.suspend(() => {
@@ -112,8 +108,8 @@ export const make = (options: {
     )
 
   const pump = (
-    client: Delivery.Client,
-    subscription: Delivery.Subscription,
+    client: Client.Client,
+    subscription: Client.Subscription,
     options: { readonly urgent: boolean }
   ) =>
     delivery
@@ -125,9 +121,9 @@ export const make = (options: {
 
   /** From memory at once, and then from the log whatever is left, or `isAwaited`. */
   const pumpEach = (
-    some: Iterable<Delivery.Client>,
+    some: Iterable<Client.Client>,
     options: { readonly urgent: boolean },
-    isAwaited: (subscription: Delivery.Subscription) => boolean
+    isAwaited: (subscription: Client.Subscription) => boolean
   ) =>
     Effect.suspend(() => {
       const behind: Array<Effect.Effect<void>> = []
@@ -147,7 +143,7 @@ export const make = (options: {
   return {
     add: (connection, state = {}) => {
       const now = clock.unsafeCurrentTimeMillis()
-      const client: Delivery.Client = {
+      const client: Client.Client = {
         connection,
         dialect: Dialect.effect3,
         subscriptions: new Map(),
@@ -157,7 +153,7 @@ export const make = (options: {
         events: RateLimit.make(rates.events, now, state.events)
       }
       for (const subscription of state.subscriptions ?? []) {
-        client.subscriptions.set(subscription.requestId, Delivery.resumeSubscription(subscription))
+        client.subscriptions.set(subscription.requestId, Client.resumeSubscription(subscription))
       }
       clients.set(connection, client)
       const deadline = Deadline.next(timesOf(client))
@@ -209,13 +205,13 @@ export const make = (options: {
 
 const NOT_URGENT = { urgent: false }
 
-const timesOf = ({ connection, pullBy }: Delivery.Client): Deadline.Times => ({
+const timesOf = ({ connection, pullBy }: Client.Client): Deadline.Times => ({
   expiresAt: connection.session.expiresAt,
   pullBy
 })
 
 /** Names the connection in the log: what ends it may have been done for another one, or for none. */
-const asOf = (client: Delivery.Client) => {
+const asOf = (client: Client.Client) => {
   const { connectionId, storeId } = client.connection.session
   return Effect.annotateLogs({ storeId, connectionId })
 }
@@ -227,14 +223,14 @@ const asOf = (client: Delivery.Client) => {
  * @category operations
  */
 export const refuse = (
-  client: Delivery.Client,
+  client: Client.Client,
   requestId: Frame.RequestId,
   refusal: Refusal.Refusal
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     // Nobody is there to be refused.
     if (!client.open) return Effect.void
-    Delivery.sendExit(client, requestId, Exit.fail(Refusal.toUnknownError(refusal)))
+    Client.sendExit(client, requestId, Exit.fail(Refusal.toUnknownError(refusal)))
     return Effect.logWarning("request refused").pipe(
       Effect.annotateLogs({ requestId, refusal: refusal.name, reason: refusal.message }),
       asOf(client)
@@ -248,7 +244,7 @@ export const refuse = (
  * @category operations
  */
 export const findFalseClaim = (
-  client: Delivery.Client,
+  client: Client.Client,
   claims: { readonly storeId: string; readonly payload?: unknown }
 ): Refusal.Refusal | undefined => {
   const { payload, storeId } = client.connection.session

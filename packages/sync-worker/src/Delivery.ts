@@ -4,62 +4,20 @@
  * @since 0.1.0
  */
 import { FrameText } from "@tidelog/sync-protocol"
-import type { Dialect, Frame, Limits, LogEvent } from "@tidelog/sync-protocol"
+import type { Frame, Limits, LogEvent } from "@tidelog/sync-protocol"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AlarmService } from "./Alarm.ts"
-import type { Connection, SubscriptionState } from "./Connection.ts"
+import * as Client from "./Client.ts"
+import type { SubscriptionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import type { EventLogService, StorageError } from "./EventLog.ts"
-import * as Turns from "./internal/turns.ts"
 import * as Pace from "./Pace.ts"
 import * as PageReader from "./PageReader.ts"
 import * as RateLimit from "./RateLimit.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Page, Tail } from "./Tail.ts"
-
-/**
- * A pull that is open.
- *
- * `admitted`: whether it was checked and may be served. Until then it only holds its request id.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Subscription {
-  readonly requestId: Frame.RequestId
-  readonly live: boolean
-  cursor: LogEvent.SeqNum
-  inFlight: number
-  started: boolean
-  admitted: boolean
-  /** Whether a page is being read for it. Until that is sent, nothing else may be. */
-  reading: boolean
-  /** Whether it catches up in turns. Whoever sees to that goes on until it has caught up. */
-  takesTurns: boolean
-  readonly turns: Turns.Turns
-}
-
-/**
- * A connection with its open pulls.
- *
- * - `open`: ends when either side closes. From then on nothing is taken from it or sent to it.
- * - `pullBy`: when it has to have a pull, in milliseconds since the epoch; absent while it has one.
- * - `frames`, `events`: what is left of its rates.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Client {
-  readonly connection: Connection
-  readonly dialect: Dialect.Dialect
-  readonly subscriptions: Map<Frame.RequestId, Subscription>
-  open: boolean
-  pullBy: number | undefined
-  readonly frames: RateLimit.Level
-  readonly events: RateLimit.Level
-}
 
 /**
  * @since 0.1.0
@@ -73,8 +31,8 @@ export interface Delivery {
    * `urgent`: something else waits for that, so it does not wait for its turns.
    */
   readonly pump: (
-    client: Client,
-    subscription: Subscription,
+    client: Client.Client,
+    subscription: Client.Subscription,
     options: { readonly urgent: boolean }
   ) => Effect.Effect<void, StorageError>
 
@@ -82,86 +40,28 @@ export interface Delivery {
    * Sends a subscription what memory holds for it, at once. Whether that was all there is to do:
    * if not, the rest has to be read from the log or to wait for its turn, by `pump`.
    */
-  readonly pumpFromMemory: (client: Client, subscription: Subscription) => boolean
+  readonly pumpFromMemory: (client: Client.Client, subscription: Client.Subscription) => boolean
 
   /** Ends a pull from the reader's side. Whether there was one. */
-  readonly remove: (client: Client, requestId: Frame.RequestId) => boolean
+  readonly remove: (client: Client.Client, requestId: Frame.RequestId) => boolean
 
   /** Whether an acknowledgement answers a chunk that was sent. */
-  readonly isOwed: (client: Client, requestId: Frame.RequestId) => boolean
+  readonly isOwed: (client: Client.Client, requestId: Frame.RequestId) => boolean
 
   /** Takes one chunk of a pull off its window. The pull, if there is one that was owed this. */
-  readonly acknowledge: (client: Client, requestId: Frame.RequestId) => Subscription | undefined
+  readonly acknowledge: (
+    client: Client.Client,
+    requestId: Frame.RequestId
+  ) => Client.Subscription | undefined
 
   /**
    * Keeps what must outlive memory: the admitted subscriptions of a client, its rates, and, while it
    * has no pull, when it has to have one.
    */
-  readonly save: (client: Client) => void
+  readonly save: (client: Client.Client) => void
 
   /** A client without a pull is at work: it gets its time anew. */
-  readonly touch: (client: Client) => void
-}
-
-/**
- * A pull as it is asked for.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const makeSubscription = (
-  state: Pick<SubscriptionState, "requestId" | "live" | "cursor">
-): Subscription => ({
-  requestId: state.requestId,
-  live: state.live,
-  cursor: state.cursor,
-  inFlight: 0,
-  started: false,
-  admitted: false,
-  reading: false,
-  takesTurns: false,
-  turns: Turns.make(1)
-})
-
-/**
- * A pull that outlived the server's memory. Only what was admitted is ever kept, though its first
- * page may not have been sent yet.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const resumeSubscription = (state: SubscriptionState): Subscription => ({
-  ...makeSubscription(state),
-  inFlight: state.inFlight,
-  started: state.started,
-  admitted: true
-})
-
-/**
- * Ends a request.
- *
- * @since 0.1.0
- * @category operations
- */
-export const sendExit = (
-  client: Client,
-  requestId: Frame.RequestId,
-  exit: Dialect.RequestExit
-): void => {
-  if (client.open) client.connection.send(FrameText.exit(requestId, client.dialect.encode(exit)))
-}
-
-/**
- * Ends a push whose events are stored.
- *
- * @since 0.1.0
- * @category operations
- */
-export const sendAccepted = (
-  { connection, dialect, open }: Client,
-  requestId: Frame.RequestId
-): void => {
-  if (open) connection.send(FrameText.exit(requestId, dialect.accepted))
+  readonly touch: (client: Client.Client) => void
 }
 
 /**
@@ -181,12 +81,12 @@ export const make = (options: {
   const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   const pages = PageReader.make({ log, tail, size })
 
-  const isOpen = (client: Client, subscription: Subscription) =>
+  const isOpen = (client: Client.Client, subscription: Client.Subscription) =>
     client.open
     && client.subscriptions.get(subscription.requestId) === subscription
     && !Deadline.isExpired(client.connection.session, clock)
 
-  const save = (client: Client): void => {
+  const save = (client: Client.Client): void => {
     if (!client.open) return
     const subscriptions: Array<SubscriptionState> = []
     for (const subscription of client.subscriptions.values()) {
@@ -207,21 +107,21 @@ export const make = (options: {
     })
   }
 
-  const isNear = ({ cursor }: Subscription) => tail.head() - cursor <= Pace.NEAR
+  const isNear = ({ cursor }: Client.Subscription) => tail.head() - cursor <= Pace.NEAR
 
-  const window = (subscription: Subscription) =>
+  const window = (subscription: Client.Subscription) =>
     isNear(subscription)
       ? limits.maxChunksInFlight
       : Math.min(limits.maxChunksInFlight, Pace.MAX_IN_FLIGHT)
 
   /** Whether there is something to send, and somebody who takes it. */
-  const isDue = (client: Client, subscription: Subscription) =>
+  const isDue = (client: Client.Client, subscription: Client.Subscription) =>
     isOpen(client, subscription)
     && subscription.admitted
     && subscription.inFlight < window(subscription)
     && (!subscription.started || subscription.cursor < tail.head())
 
-  const deliver = (client: Client, subscription: Subscription, page: Page) => {
+  const deliver = (client: Client.Client, subscription: Client.Subscription, page: Page) => {
     client.connection.send(FrameText.chunk(subscription.requestId, page.text))
     hooks.onPullRes?.(page.text, client.connection.session)
     subscription.cursor = page.upTo
@@ -229,11 +129,11 @@ export const make = (options: {
     subscription.started = true
     if (!subscription.live && page.upTo >= tail.head()) {
       client.subscriptions.delete(subscription.requestId)
-      sendExit(client, subscription.requestId, Exit.void)
+      Client.sendExit(client, subscription.requestId, Exit.void)
     }
   }
 
-  const pumpFromMemory = (client: Client, subscription: Subscription): boolean => {
+  const pumpFromMemory = (client: Client.Client, subscription: Client.Subscription): boolean => {
     // Whoever sees to it goes on until there is no more.
     if (subscription.reading || (subscription.takesTurns && !isNear(subscription))) return true
     let sent = false
@@ -257,7 +157,10 @@ export const make = (options: {
   })
 
   /** Sends the next page, wherever it is. Its bytes. */
-  const sendPage = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {
+  const sendPage = Effect.fnUntraced(function* (
+    client: Client.Client,
+    subscription: Client.Subscription
+  ) {
     if (!isDue(client, subscription)) return 0
     const { cursor } = subscription
     let page = tail.page(cursor)
@@ -275,12 +178,18 @@ export const make = (options: {
     return page.bytes
   })
 
-  const sendAll = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {
+  const sendAll = Effect.fnUntraced(function* (
+    client: Client.Client,
+    subscription: Client.Subscription
+  ) {
     while (isDue(client, subscription)) yield* sendPage(client, subscription)
   })
 
   /** Sends in turns until a subscription is near the head, or waits for its reader. */
-  const sendInTurns = Effect.fnUntraced(function* (client: Client, subscription: Subscription) {
+  const sendInTurns = Effect.fnUntraced(function* (
+    client: Client.Client,
+    subscription: Client.Subscription
+  ) {
     const send = subscription.turns.inTurn(sendPage(client, subscription))
     subscription.takesTurns = true
     while (isDue(client, subscription) && !isNear(subscription)) yield* pace.inTurn(send)

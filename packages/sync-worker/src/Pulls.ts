@@ -8,8 +8,8 @@ import type { Frame, Limits, Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Client from "./Client.ts"
 import * as Clients from "./Clients.ts"
-import * as Delivery from "./Delivery.ts"
 import type { EventLogService } from "./EventLog.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Tail } from "./Tail.ts"
@@ -24,7 +24,7 @@ export interface Pulls {
    * reason.
    */
   readonly open: (
-    client: Delivery.Client,
+    client: Client.Client,
     requestId: Frame.RequestId,
     request: Message.PullRequest
   ) => Effect.Effect<void>
@@ -59,10 +59,7 @@ export const make = (options: {
   })
 
   /** Why a pull may not be served, if it may not. */
-  const check = Effect.fnUntraced(function* (
-    client: Delivery.Client,
-    request: Message.PullRequest
-  ) {
+  const check = Effect.fnUntraced(function* (client: Client.Client, request: Message.PullRequest) {
     const rejected =
       hooks.onPull === undefined
         ? undefined
@@ -82,8 +79,8 @@ export const make = (options: {
   })
 
   const serve = Effect.fnUntraced(function* (
-    client: Delivery.Client,
-    subscription: Delivery.Subscription,
+    client: Client.Client,
+    subscription: Client.Subscription,
     request: Message.PullRequest
   ) {
     const { requestId } = subscription
@@ -96,7 +93,7 @@ export const make = (options: {
     }
     client.subscriptions.delete(requestId)
     if (error._tag === "Refusal") return yield* Clients.refuse(client, requestId, error)
-    Delivery.sendExit(client, requestId, Exit.fail(error))
+    Client.sendExit(client, requestId, Exit.fail(error))
   })
 
   return {
@@ -112,7 +109,7 @@ export const make = (options: {
             })
           )
         }
-        const subscription = Delivery.makeSubscription({
+        const subscription = Client.makeSubscription({
           requestId,
           live: request.live,
           cursor: Option.match(request.cursor, {

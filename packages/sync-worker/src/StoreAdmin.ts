@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Client from "./Client.ts"
 import type * as Clients from "./Clients.ts"
-import * as Delivery from "./Delivery.ts"
 import type { EventLogService, LogEntry, PageSize, StorageError } from "./EventLog.ts"
 import { isContained } from "./internal/contained.ts"
 import type { PushError, Pushes } from "./Pushes.ts"
@@ -103,7 +103,7 @@ export const make = (options: {
       received: log.backendId
     })
     clients.forEachPull((client, requestId) => {
-      Delivery.sendExit(client, requestId, Exit.fail(error))
+      Client.sendExit(client, requestId, Exit.fail(error))
     })
   }
 

@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Alarm } from "./Alarm.ts"
+import * as Client from "./Client.ts"
 import * as Clients from "./Clients.ts"
 import type { Connection, ConnectionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
@@ -112,21 +113,20 @@ export const make: Effect.Effect<
   const pushes = yield* Pushes.make({ log, tail, hooks, limits })
   const rates = RateLimit.ofLimits(limits)
 
-  const isExpired = (client: Delivery.Client) =>
-    Deadline.isExpired(client.connection.session, clock)
+  const isExpired = (client: Client.Client) => Deadline.isExpired(client.connection.session, clock)
 
   /** Takes from one of a client's rates, and keeps what is left now and then. */
-  const spend = (client: Delivery.Client, kind: "frames" | "events", count: number): boolean => {
+  const spend = (client: Client.Client, kind: "frames" | "events", count: number): boolean => {
     const [level, rate] = [client[kind], rates[kind]]
     if (!RateLimit.take(level, rate, count, clock.unsafeCurrentTimeMillis())) return false
     if (RateLimit.isWorthKeeping(level, rate)) delivery.save(client)
     return true
   }
 
-  const closeExpired = (client: Delivery.Client) =>
+  const closeExpired = (client: Client.Client) =>
     clients.close(client, Deadline.expired.code, Deadline.expired.reason)
 
-  const closeTooFast = (client: Delivery.Client) =>
+  const closeTooFast = (client: Client.Client) =>
     clients.close(
       client,
       Handshake.CloseCode.policyViolation,
@@ -135,7 +135,7 @@ export const make: Effect.Effect<
 
   /** Runs a request of a kind that the server knows, if it can be read and claims nothing false. */
   const admit = <Request extends { readonly storeId: string; readonly payload?: unknown }>(
-    client: Delivery.Client,
+    client: Client.Client,
     id: Frame.RequestId,
     decoded: Either.Either<Request, ParseResult.ParseError>,
     run: (request: Request) => Effect.Effect<void>
@@ -148,15 +148,11 @@ export const make: Effect.Effect<
   }
 
   /** Tells the app what a pusher was answered, if there was somebody to answer. */
-  const tell = (client: Delivery.Client, answer: PushAnswer) => {
+  const tell = (client: Client.Client, answer: PushAnswer) => {
     if (client.open) hooks.onPushRes?.(answer, client.connection.session)
   }
 
-  const admitPush = (
-    client: Delivery.Client,
-    id: Frame.RequestId,
-    request: Message.PushRequest
-  ) => {
+  const admitPush = (client: Client.Client, id: Frame.RequestId, request: Message.PushRequest) => {
     delivery.touch(client)
     // One that is too large is not for later: it is refused as what it is, and costs nothing.
     const isTooLarge = request.batch.length > limits.maxBatchEvents
@@ -170,7 +166,7 @@ export const make: Effect.Effect<
         )
   }
 
-  const push = (client: Delivery.Client, id: Frame.RequestId, request: Message.PushRequest) =>
+  const push = (client: Client.Client, id: Frame.RequestId, request: Message.PushRequest) =>
     pushes
       .accept(request, client.connection.session, () => client.open && !isExpired(client))
       .pipe(
@@ -179,7 +175,7 @@ export const make: Effect.Effect<
           onSuccess: () =>
             Effect.flatMap(clients.pumpAll(client, URGENT), () => {
               pace.pushed()
-              Delivery.sendAccepted(client, id)
+              Client.sendAccepted(client, id)
               tell(client, {})
               return clients.pumpEveryone
             }),
@@ -189,7 +185,7 @@ export const make: Effect.Effect<
       )
 
   const answerFailure = (
-    client: Delivery.Client,
+    client: Client.Client,
     id: Frame.RequestId,
     error: Pushes.PushError
   ): Effect.Effect<void> => {
@@ -198,7 +194,7 @@ export const make: Effect.Effect<
     const answer =
       error._tag === "Refusal"
         ? Clients.refuse(client, id, error)
-        : Effect.sync(() => Delivery.sendExit(client, id, Exit.fail(error)))
+        : Effect.sync(() => Client.sendExit(client, id, Exit.fail(error)))
     return Effect.zipRight(
       // Here as well: first what it is behind on, then that it is.
       error._tag === "ServerAheadError"
@@ -208,7 +204,7 @@ export const make: Effect.Effect<
     )
   }
 
-  const request = (client: Delivery.Client, { id, payload, tag }: Frame.Request) => {
+  const request = (client: Client.Client, { id, payload, tag }: Frame.Request) => {
     // Its sender takes the answer for that of both, so both end.
     if (delivery.remove(client, id)) {
       return refuse(client, id, "DuplicateRequestId", `${id} is already open`)
@@ -234,21 +230,21 @@ export const make: Effect.Effect<
     }
   }
 
-  const acknowledge = (client: Delivery.Client, requestId: Frame.RequestId) => {
+  const acknowledge = (client: Client.Client, requestId: Frame.RequestId) => {
     const subscription = delivery.acknowledge(client, requestId)
     return subscription === undefined || delivery.pumpFromMemory(client, subscription)
       ? Effect.void
       : clients.pump(client, subscription)
   }
 
-  const interrupt = (client: Delivery.Client, requestId: Frame.RequestId) => {
+  const interrupt = (client: Client.Client, requestId: Frame.RequestId) => {
     if (delivery.remove(client, requestId)) {
-      Delivery.sendExit(client, requestId, Exit.interrupt(FiberId.none))
+      Client.sendExit(client, requestId, Exit.interrupt(FiberId.none))
     }
     return Effect.void
   }
 
-  const handle = (client: Delivery.Client, frame: Frame.ClientFrame): Effect.Effect<void> => {
+  const handle = (client: Client.Client, frame: Frame.ClientFrame): Effect.Effect<void> => {
     switch (frame._tag) {
       case "Request":
         return request(client, frame)
@@ -264,7 +260,7 @@ export const make: Effect.Effect<
     }
   }
 
-  const receive = (client: Delivery.Client, data: string | Uint8Array): Effect.Effect<void> => {
+  const receive = (client: Client.Client, data: string | Uint8Array): Effect.Effect<void> => {
     if (isExpired(client)) return closeExpired(client)
     // What answers a chunk costs nothing: no more of that comes than was sent. Only what is as small
     // as that is read before it is paid for.
@@ -320,7 +316,7 @@ export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits
   Layer.effect(SyncServer, make)
 
 const refuse = (
-  client: Delivery.Client,
+  client: Client.Client,
   id: Frame.RequestId,
   name: Refusal.RefusalName,
   message: string
