@@ -144,6 +144,7 @@ describe("round trips to the storage", () => {
         const cold = Effect.gen(function* () {
           const reader = yield* connect()
           yield* reader.say(Frames.pull("1", { live: false }))
+          yield* reader.say(Frames.ack("1"))
           expect(reader.seqNums("1")).toEqual(range(1, 2_900))
           expect(reader.pages("1")).toHaveLength(3)
         })

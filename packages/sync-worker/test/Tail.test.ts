@@ -28,6 +28,7 @@ describe("Tail", () => {
     expect(tail.page(7)).toEqual({
       after: 7,
       upTo: 7,
+      bytes: 0,
       text: `{"batch":[],"pageInfo":{"_tag":"NoMore"},"backendId":"backend"}`
     })
     expect(tail.page(6)).toBeUndefined()
