@@ -62,14 +62,16 @@ export interface Clients {
   /** Sends a pull what it is behind on. Whatever is in the way of that is its connection's end. */
   readonly pump: (client: Client.Client, subscription: Client.Subscription) => Effect.Effect<void>
 
-  /** The same for all pulls of a connection. `urgent`: something else waits for that. */
-  readonly pumpAll: (
-    client: Client.Client,
-    options?: { readonly urgent: boolean }
-  ) => Effect.Effect<void>
+  /**
+   * The same for all pulls of a connection. What memory holds is sent when this is called; nothing is
+   * left to do if the Effect is `Effect.void` itself.
+   *
+   * `urgent`: something waits for that.
+   */
+  readonly pumpAll: (client: Client.Client, urgent: boolean) => Effect.Effect<void>
 
-  /** The same for all connections: from memory at once, who is further behind afterwards. */
-  readonly pumpEveryone: Effect.Effect<void>
+  /** The same for all connections. */
+  readonly pumpEveryone: () => Effect.Effect<void>
 }
 
 /**
@@ -107,38 +109,28 @@ export const make = (options: {
       close(client, Handshake.CloseCode.internalError, "the server made a mistake")
     )
 
-  const pump = (
-    client: Client.Client,
-    subscription: Client.Subscription,
-    options: { readonly urgent: boolean }
-  ) =>
+  const pump = (client: Client.Client, subscription: Client.Subscription, urgent: boolean) =>
     delivery
-      .pump(client, subscription, options)
+      .pump(client, subscription, urgent)
       .pipe(
         Effect.catchTag("StorageError", closeUnreadable(client)),
         Effect.catchAllDefect(closeMistaken(client))
       )
 
-  /** From memory at once, and then from the log whatever is left, or `isAwaited`. */
-  const pumpEach = (
-    some: Iterable<Client.Client>,
-    options: { readonly urgent: boolean },
-    isAwaited: (subscription: Client.Subscription) => boolean
-  ) =>
-    Effect.suspend(() => {
-      const behind: Array<Effect.Effect<void>> = []
-      for (const client of some) {
-        for (const subscription of client.subscriptions.values()) {
-          if (isAwaited(subscription) || !delivery.pumpFromMemory(client, subscription)) {
-            behind.push(pump(client, subscription, options))
-          }
+  const pumpEach = (some: Iterable<Client.Client>, urgent: boolean) => {
+    const behind: Array<Effect.Effect<void>> = []
+    for (const client of some) {
+      for (const subscription of client.subscriptions.values()) {
+        if (!delivery.pumpFromMemory(client, subscription, urgent)) {
+          behind.push(pump(client, subscription, urgent))
         }
       }
-      // How many of them read at the same time, `PageReader` decides.
-      return behind.length === 0
-        ? Effect.void
-        : Effect.all(behind, { concurrency: "unbounded", discard: true })
-    })
+    }
+    // How many of them read at the same time, `PageReader` decides.
+    return behind.length === 0
+      ? Effect.void
+      : Effect.all(behind, { concurrency: "unbounded", discard: true })
+  }
 
   return {
     add: (connection, state = {}) => {
@@ -195,15 +187,11 @@ export const make = (options: {
     },
     closeUnreadable,
     closeMistaken,
-    pump: (client, subscription) => pump(client, subscription, NOT_URGENT),
-    // Also a pull that somebody else sees to: until that is done, it is behind.
-    pumpAll: (client, options = NOT_URGENT) =>
-      pumpEach([client], options, ({ reading, takesTurns }) => reading || takesTurns),
-    pumpEveryone: Effect.suspend(() => pumpEach(clients.values(), NOT_URGENT, () => false))
+    pump: (client, subscription) => pump(client, subscription, false),
+    pumpAll: (client, urgent) => pumpEach([client], urgent),
+    pumpEveryone: () => pumpEach(clients.values(), false)
   }
 }
-
-const NOT_URGENT = { urgent: false }
 
 const timesOf = ({ connection, pullBy }: Client.Client): Deadline.Times => ({
   expiresAt: connection.session.expiresAt,

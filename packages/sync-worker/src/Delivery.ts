@@ -26,21 +26,26 @@ import type { Page, Tail } from "./Tail.ts"
 export interface Delivery {
   /**
    * Sends a subscription what it is behind on, as far as its window allows. When it returns, the
-   * subscription is at the head, or waits for its reader.
+   * subscription is at the head, or waits for its reader, or somebody else sees to it.
    *
-   * `urgent`: something else waits for that, so it does not wait for its turns.
+   * `urgent`: something waits for that. It takes no turns, its window is that of a pull near the head,
+   * and it returns when that is done, whoever has seen to it.
    */
   readonly pump: (
     client: Client.Client,
     subscription: Client.Subscription,
-    options: { readonly urgent: boolean }
+    urgent: boolean
   ) => Effect.Effect<void, StorageError>
 
   /**
-   * Sends a subscription what memory holds for it, at once. Whether that was all there is to do:
-   * if not, the rest has to be read from the log or to wait for its turn, by `pump`.
+   * Sends a subscription what memory holds for it, at once. Whether nothing is left for `pump`: that
+   * has to be read from the log, or to take turns.
    */
-  readonly pumpFromMemory: (client: Client.Client, subscription: Client.Subscription) => boolean
+  readonly pumpFromMemory: (
+    client: Client.Client,
+    subscription: Client.Subscription,
+    urgent?: boolean
+  ) => boolean
 
   /** Ends a pull from the reader's side. Whether there was one. */
   readonly remove: (client: Client.Client, requestId: Frame.RequestId) => boolean
@@ -79,7 +84,9 @@ export const make = (options: {
 }): Delivery => {
   const { alarm, clock, hooks, limits, log, pace, tail } = options
   const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
+  const busySize = { ...size, maxBytes: Math.min(size.maxBytes, Pace.MAX_BUSY_PAGE_BYTES) }
   const pages = PageReader.make({ log, tail, size })
+  const busyPages = PageReader.make({ log, tail, size: busySize })
 
   const isOpen = (client: Client.Client, subscription: Client.Subscription) =>
     client.open
@@ -107,18 +114,20 @@ export const make = (options: {
     })
   }
 
-  const isNear = ({ cursor }: Client.Subscription) => tail.head() - cursor <= Pace.NEAR
+  /** Whether a pull follows what is pushed. If not, it catches up. */
+  const isNear = ({ cursor }: Client.Subscription) =>
+    tail.head() - cursor <= Pace.NEAR || cursor >= tail.headBefore()
 
-  const window = (subscription: Client.Subscription) =>
-    isNear(subscription)
+  const window = (subscription: Client.Subscription, urgent: boolean) =>
+    urgent || isNear(subscription)
       ? limits.maxChunksInFlight
       : Math.min(limits.maxChunksInFlight, Pace.MAX_IN_FLIGHT)
 
   /** Whether there is something to send, and somebody who takes it. */
-  const isDue = (client: Client.Client, subscription: Client.Subscription) =>
+  const isDue = (client: Client.Client, subscription: Client.Subscription, urgent = false) =>
     isOpen(client, subscription)
     && subscription.admitted
-    && subscription.inFlight < window(subscription)
+    && subscription.inFlight < window(subscription, urgent)
     && (!subscription.started || subscription.cursor < tail.head())
 
   const deliver = (client: Client.Client, subscription: Client.Subscription, page: Page) => {
@@ -133,9 +142,11 @@ export const make = (options: {
     }
   }
 
-  const pumpFromMemory = (client: Client.Client, subscription: Client.Subscription): boolean => {
+  const pumpFromMemory: Delivery["pumpFromMemory"] = (client, subscription, urgent = false) => {
     // Whoever sees to it goes on until there is no more.
-    if (subscription.reading || (subscription.takesTurns && !isNear(subscription))) return true
+    const isSeenTo = subscription.reading || (subscription.takesTurns && !isNear(subscription))
+    if (isSeenTo && !urgent) return true
+    if (subscription.reading) return false
     let sent = false
     while (isDue(client, subscription) && isNear(subscription)) {
       const page = tail.page(subscription.cursor)
@@ -144,12 +155,15 @@ export const make = (options: {
       sent = true
     }
     if (sent) save(client)
-    return !isDue(client, subscription)
+    return !isDue(client, subscription, urgent)
   }
 
-  /** The next page, from the log. */
-  const readPage = Effect.fnUntraced(function* (after: LogEvent.SeqNum) {
-    const page = yield* pages.read(after)
+  /** The page after a position, from the log. */
+  const readPage = Effect.fnUntraced(function* (
+    reader: PageReader.PageReader,
+    after: LogEvent.SeqNum
+  ) {
+    const page = yield* reader.read(after)
     // The log is the truth: another writer may have moved its end, a restore may have cut it.
     const known = tail.head()
     if (page.upTo === undefined || page.upTo > known) tail.correct(known, yield* log.head)
@@ -159,19 +173,21 @@ export const make = (options: {
   /** Sends the next page, wherever it is. Its bytes. */
   const sendPage = Effect.fnUntraced(function* (
     client: Client.Client,
-    subscription: Client.Subscription
+    subscription: Client.Subscription,
+    urgent: boolean
   ) {
-    if (!isDue(client, subscription)) return 0
+    if (!isDue(client, subscription, urgent)) return 0
     const { cursor } = subscription
-    let page = tail.page(cursor)
+    const isSmall = !urgent && !isNear(subscription) && pace.isBusy()
+    let page = tail.page(cursor, isSmall ? busySize : size)
     if (page === undefined) {
       subscription.reading = true
-      page = yield* readPage(cursor)
+      page = yield* readPage(isSmall ? busyPages : pages, cursor)
       // From here to the next read is one turn of the event loop: an append either comes before it
       // and is seen, or finds `reading` false.
       subscription.reading = false
       // Meanwhile the pull may have ended.
-      if (!isDue(client, subscription)) return 0
+      if (!isDue(client, subscription, urgent)) return 0
     }
     deliver(client, subscription, page)
     save(client)
@@ -180,9 +196,10 @@ export const make = (options: {
 
   const sendAll = Effect.fnUntraced(function* (
     client: Client.Client,
-    subscription: Client.Subscription
+    subscription: Client.Subscription,
+    urgent: boolean
   ) {
-    while (isDue(client, subscription)) yield* sendPage(client, subscription)
+    while (isDue(client, subscription, urgent)) yield* sendPage(client, subscription, urgent)
   })
 
   /** Sends in turns until a subscription is near the head, or waits for its reader. */
@@ -190,7 +207,7 @@ export const make = (options: {
     client: Client.Client,
     subscription: Client.Subscription
   ) {
-    const send = subscription.turns.inTurn(sendPage(client, subscription))
+    const send = subscription.turns.inTurn(sendPage(client, subscription, false))
     subscription.takesTurns = true
     while (isDue(client, subscription) && !isNear(subscription)) yield* pace.inTurn(send)
     subscription.takesTurns = false
@@ -219,11 +236,10 @@ export const make = (options: {
       return subscription
     },
     pumpFromMemory,
-    pump: (client, subscription, { urgent }) =>
+    pump: (client, subscription, urgent) =>
       Effect.suspend(() => {
-        const isDone = !subscription.reading && pumpFromMemory(client, subscription)
-        if (isDone && !(urgent && subscription.takesTurns)) return Effect.void
-        const rest = subscription.turns.inTurn(sendAll(client, subscription))
+        if (pumpFromMemory(client, subscription, urgent)) return Effect.void
+        const rest = subscription.turns.inTurn(sendAll(client, subscription, urgent))
         return urgent || isNear(subscription)
           ? rest
           : Effect.zipRight(sendInTurns(client, subscription), rest)

@@ -14,8 +14,11 @@ import * as Turns from "./internal/turns.ts"
  * @category models
  */
 export interface Pace {
-  /** A push was stored: turns are as far apart as their bytes ask for, unless none follows soon. */
+  /** A push was stored. If another follows soon, those who catch up are held back until there is a pause. */
   readonly pushed: () => void
+
+  /** Whether those who catch up are held back just now. */
+  readonly isBusy: () => boolean
 
   /** Sends something when its turn has come. `send`: the bytes that were sent. */
   readonly inTurn: <E>(send: Effect.Effect<number, E>) => Effect.Effect<void, E>
@@ -24,8 +27,8 @@ export interface Pace {
 /** Milliseconds in which whoever pushes as fast as it can, and is near, has pushed again. */
 const BUSY = 10
 
-/** Turns at the same time: while the database reads for one, another is sent what it gave. */
-const TURNS = 2
+/** Milliseconds until everybody who waits has had a turn, however little that leaves to the pushes. */
+const PATIENCE = 10_000
 
 /**
  * Events that a push of LiveStore has at most. A pull that is not further behind follows what is
@@ -46,6 +49,15 @@ export const NEAR = 100
 export const MAX_IN_FLIGHT = 2
 
 /**
+ * Bytes of a page for somebody who is held back. Small, so that many have their turn soon, and a push
+ * does not wait long for one.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const MAX_BUSY_PAGE_BYTES = 64_000
+
+/**
  * @since 0.1.0
  * @category constructors
  */
@@ -54,28 +66,38 @@ export const make = (options: {
   readonly bytesPerSecond: number
 }): Pace => {
   const { bytesPerSecond, clock } = options
-  const turns = Turns.make(TURNS)
+  const turns = Turns.make(1)
   let busyUntil = Number.NEGATIVE_INFINITY
-  let nextAt = Number.NEGATIVE_INFINITY
+  let last = { at: Number.NEGATIVE_INFINITY, bytes: 0 }
 
-  const isBusy = (now: number) => now < busyUntil
+  const now = () => clock.unsafeCurrentTimeMillis()
+  const isBusy = () => now() < busyUntil
 
-  // Also if it is now: frames that have come meanwhile are handled first.
-  const untilNext = Effect.suspend(() => {
-    const now = clock.unsafeCurrentTimeMillis()
-    return Effect.sleep(isBusy(now) ? Math.max(0, nextAt - now) : 0)
+  /** When the next may be sent. The more wait by then, the sooner. */
+  const nextAt = () =>
+    last.at + Math.min((last.bytes / bytesPerSecond) * 1_000, PATIENCE / (turns.waiting() + 1))
+
+  const untilNext: Effect.Effect<void> = Effect.suspend(() => {
+    // A pause ends the waiting as well, and a push meanwhile prolongs it.
+    const millis = Math.min(nextAt(), busyUntil) - now()
+    return millis > 0 ? Effect.zipRight(Effect.sleep(millis), untilNext) : Effect.void
   })
-
-  const charge = (bytes: number) => {
-    const now = clock.unsafeCurrentTimeMillis()
-    // What was sent while nobody pushed is not owed.
-    nextAt = (isBusy(now) ? Math.max(nextAt, now) : now) + (bytes / bytesPerSecond) * 1_000
-  }
 
   return {
     pushed: () => {
-      busyUntil = clock.unsafeCurrentTimeMillis() + BUSY
+      busyUntil = now() + BUSY
     },
-    inTurn: (send) => turns.inTurn(Effect.map(Effect.zipRight(untilNext, send), charge))
+    isBusy,
+    inTurn: (send) =>
+      // A sleep of no time as well: frames that have come meanwhile are handled first.
+      turns.inTurn(
+        Effect.sleep(0).pipe(
+          Effect.zipRight(untilNext),
+          Effect.zipRight(send),
+          Effect.map((bytes) => {
+            last = { at: now(), bytes }
+          })
+        )
+      )
   }
 }

@@ -139,7 +139,8 @@ export const make = (options: {
       return { backendId: log.backendId, head, ...(yield* log.stats), ...clients.count() }
     }),
     read: log.read,
-    restore: (events) => Effect.zipRight(pushes.restore(events), clients.pumpEveryone),
+    restore: (events) =>
+      Effect.zipRight(pushes.restore(events), Effect.suspend(clients.pumpEveryone)),
     reset: withNewId(log.reset),
     renew: withNewId(log.renew),
     remove: replace(log.remove, () => closeAll(Handshake.CloseCode.gone, "the store was deleted")),

@@ -81,8 +81,6 @@ export class SyncServer extends Context.Tag("@tidelog/sync-worker/SyncServer")<
 /** Bytes, or characters, of an acknowledgement: an id of 32 digits, and what is around. */
 const MAX_ACK = 128
 
-const URGENT = { urgent: true }
-
 const decodePull = Schema.decodeUnknownEither(Message.PullRequest)
 
 /**
@@ -171,18 +169,31 @@ export const make: Effect.Effect<
       .accept(request, client.connection.session, () => client.open && !isExpired(client))
       .pipe(
         Effect.matchEffect({
-          // The pusher hears of the events before it hears of its push.
-          onSuccess: () =>
-            Effect.flatMap(clients.pumpAll(client, URGENT), () => {
-              pace.pushed()
-              Client.sendAccepted(client, id)
-              tell(client, {})
-              return clients.pumpEveryone
-            }),
+          onSuccess: () => {
+            pace.pushed()
+            // The pusher hears of the events before it hears of its push.
+            const own = clients.pumpAll(client, true)
+            if (own === Effect.void) {
+              sendAccepted(client, id)
+              return clients.pumpEveryone()
+            }
+            // Nobody else waits for what has to be read for it.
+            const others = clients.pumpEveryone()
+            const accepted = Effect.zipRight(
+              own,
+              Effect.sync(() => sendAccepted(client, id))
+            )
+            return Effect.all([accepted, others], { concurrency: "unbounded", discard: true })
+          },
           onFailure: (error) =>
-            Effect.zipRight(answerFailure(client, id, error), clients.pumpEveryone)
+            Effect.zipRight(answerFailure(client, id, error), Effect.suspend(clients.pumpEveryone))
         })
       )
+
+  const sendAccepted = (client: Client.Client, id: Frame.RequestId) => {
+    Client.sendAccepted(client, id)
+    tell(client, {})
+  }
 
   const answerFailure = (
     client: Client.Client,
@@ -198,7 +209,7 @@ export const make: Effect.Effect<
     return Effect.zipRight(
       // Here as well: first what it is behind on, then that it is.
       error._tag === "ServerAheadError"
-        ? Effect.zipRight(clients.pumpAll(client, URGENT), answer)
+        ? Effect.zipRight(clients.pumpAll(client, true), answer)
         : answer,
       Effect.sync(() => tell(client, error))
     )
@@ -288,7 +299,7 @@ export const make: Effect.Effect<
       Effect.suspend(() => {
         const client = clients.add(connection, state)
         delivery.save(client)
-        return clients.pumpAll(client)
+        return clients.pumpAll(client, false)
       }),
 
     receive: (connection, data) => {

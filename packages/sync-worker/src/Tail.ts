@@ -32,6 +32,9 @@ export interface Page {
 export interface Tail {
   readonly head: () => LogEvent.SeqNum
 
+  /** The head before the events that were appended last. Who stands there has missed only those. */
+  readonly headBefore: () => LogEvent.SeqNum
+
   /** Events that were appended. Nothing happens if the head is known to be beyond them already. */
   readonly advance: (entries: ReadonlyArray<LogEntry>) => void
 
@@ -49,9 +52,9 @@ export interface Tail {
 
   /**
    * The page after a position, from memory: also the empty one at the head. `undefined` if it has
-   * to be read from the log.
+   * to be read from the log. `size`: how much it may hold, if not as much as pages do.
    */
-  readonly page: (after: LogEvent.SeqNum) => Page | undefined
+  readonly page: (after: LogEvent.SeqNum, size?: PageSize) => Page | undefined
 
   /** Turns what was read from the log into a page. */
   readonly toPage: (after: LogEvent.SeqNum, page: Omit<LogPage, "events">) => Page
@@ -77,13 +80,15 @@ export const make = (options: {
   readonly size: PageSize
 }): Tail => {
   let head = options.head
+  let headBefore = head
   /** The position before the first remembered event. */
   let start = head
   let entries: Array<LogEntry> = []
   let bytes = 0
   let moves = 0
-  /** The page last made from memory: all readers at the head take the same one. */
+  /** The page last made from memory, and how: all readers at the head take the same one. */
   let latest: Page | undefined
+  let latestSize = options.size
 
   const toPage: Tail["toPage"] = (after, { bytes, text, upTo = after }) => ({
     after,
@@ -106,6 +111,7 @@ export const make = (options: {
   const moveTo = (position: LogEvent.SeqNum) => {
     moves += 1
     head = position
+    headBefore = position
     start = position
     entries = []
     bytes = 0
@@ -114,8 +120,10 @@ export const make = (options: {
 
   return {
     head: () => head,
+    headBefore: () => headBefore,
     advance: (appended) => {
       if ((appended.at(-1)?.seqNum ?? head) <= head) return
+      headBefore = head
       for (const entry of appended) {
         entries.push(entry)
         bytes += entry.bytes
@@ -129,10 +137,12 @@ export const make = (options: {
     correct: (known, position) => {
       if (head === known && head !== position) moveTo(position)
     },
-    page: (after) => {
+    page: (after, size = options.size) => {
       if (after < start || after > head) return undefined
-      if (latest?.after !== after)
-        latest = toPage(after, toLogPage(takePage(entries, after, options.size)))
+      if (latest?.after !== after || latestSize !== size) {
+        latest = toPage(after, toLogPage(takePage(entries, after, size)))
+        latestSize = size
+      }
       return latest
     },
     toPage,

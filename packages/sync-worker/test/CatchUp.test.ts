@@ -3,6 +3,7 @@ import { Message } from "@tidelog/sync-protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
@@ -18,14 +19,16 @@ const encodeEvent = Schema.encodeSync(Message.PulledEvent)
 const HISTORY = 1_000
 const PAGE = 200
 
-/** About ten pages a second while there is no pause between pushes. */
-const BYTES_PER_SECOND = 400_000
+/** About twenty pages a second while there is no pause between pushes. */
+const BYTES_PER_SECOND = 800_000
 const PACED = { limits: { maxPageEvents: PAGE, catchUpBytesPerSecond: BYTES_PER_SECOND } }
 
 /** A pusher, and events that are in the log already, and in the server's memory. */
 const withHistory = Effect.gen(function* () {
   const pusher = yield* connect()
-  yield* pusher.say(Frames.push("2", events(1, HISTORY)))
+  yield* Effect.forEach(range(0, HISTORY / 100 - 1), (index) =>
+    pusher.say(Frames.push(`${index}`, events(index * 100 + 1, index * 100 + 100)))
+  )
   yield* TestClock.adjust("1 minute")
   let head = HISTORY
   const push = Effect.suspend(() => {
@@ -38,8 +41,8 @@ const withHistory = Effect.gen(function* () {
     head: () => head,
     /** Pushes without a pause. */
     pushFor: (millis: number) =>
-      Effect.forEach(range(1, millis / 5), () =>
-        Effect.zipRight(push, TestClock.adjust("5 millis"))
+      Effect.forEach(range(1, millis / 8), () =>
+        Effect.zipRight(push, TestClock.adjust("8 millis"))
       )
   }
 })
@@ -106,18 +109,59 @@ describe("pulls that catch up", () => {
       const { head, push, pushFor, pusher } = yield* withHistory
       yield* push
       const crowd = yield* Effect.all(range(1, 20).map(() => pullAll()))
-      yield* pushFor(1_000)
+      yield* pushFor(320)
       expect(pusher.exits(`${head()}`)).toEqual([Frames.accepted])
-      // The first two at once, and then as many as the rate allows.
-      const paced = BYTES_PER_SECOND / bytesOf(crowd[0]?.reader.pages("1")[0])
-      expect(pagesOf(crowd)).toBeGreaterThanOrEqual(Math.floor(paced))
-      expect(pagesOf(crowd)).toBeLessThanOrEqual(Math.ceil(paced) + 2)
+      // The first at once, and then as many as the rate allows.
+      const paced = (0.32 * BYTES_PER_SECOND) / bytesOf(crowd[0]?.reader.pages("1")[0])
+      expect(pagesOf(crowd)).toBeGreaterThanOrEqual(Math.floor(paced * 0.8))
+      expect(pagesOf(crowd)).toBeLessThanOrEqual(Math.ceil(paced) + 1)
       // What waits for its turn when the pushes pause goes on then.
       yield* TestClock.adjust("1 second")
       yield* Effect.forEach(crowd, ({ ended }) => ended)
       for (const { reader } of crowd) expect(reader.seqNums("1")).toEqual(range(1, head()))
     }),
     PACED
+  )
+
+  testServer(
+    "[PULL-13] go on in each pause, however little they may be sent without one",
+    Effect.gen(function* () {
+      const { push } = yield* withHistory
+      yield* push
+      const crowd = yield* Effect.all(range(1, 20).map(() => pullAll()))
+      expect(pagesOf(crowd)).toBeLessThan(20)
+      yield* TestClock.adjust("10 millis")
+      yield* Effect.forEach(crowd, ({ ended }) => ended)
+    }),
+    { limits: { maxPageEvents: PAGE, catchUpBytesPerSecond: 1 } }
+  )
+
+  testServer(
+    "[PULL-13] have all had their turn after 10 s, however little they may be sent",
+    Effect.gen(function* () {
+      const { push, pushFor } = yield* withHistory
+      yield* push
+      const crowd = yield* Effect.all(range(1, 100).map(() => pullAll()))
+      const before = pagesOf(crowd)
+      yield* pushFor(320)
+      expect(pagesOf(crowd) - before).toBeGreaterThanOrEqual(3)
+      expect(pagesOf(crowd) - before).toBeLessThanOrEqual(6)
+    }),
+    { limits: { maxPageEvents: PAGE, catchUpBytesPerSecond: 1 } }
+  )
+
+  testServer(
+    "[PULL-13] are sent small pages while they are held back",
+    Effect.gen(function* () {
+      const { push, pushFor } = yield* withHistory
+      yield* push
+      const { reader } = yield* pullAll()
+      yield* pushFor(80)
+      const bytes = reader.pages("1").map(bytesOf)
+      // Commas included.
+      expect(Math.max(...bytes)).toBeLessThanOrEqual(64_000 + 300)
+      expect(Math.max(...bytes)).toBeGreaterThan(60_000)
+    })
   )
 
   testServer(
@@ -128,7 +172,7 @@ describe("pulls that catch up", () => {
       yield* Effect.forEach(crowd, ({ ended }) => ended)
       yield* push
       const { reader } = yield* pullAll()
-      yield* pushFor(1_000)
+      yield* pushFor(320)
       expect(reader.exits("1")).toEqual([Frames.ended])
       expect(head()).toBeGreaterThan(HISTORY)
     }),
@@ -147,6 +191,62 @@ describe("pulls that catch up", () => {
       expect(follower.reader.seqNums("1")).toEqual(range(1, head()))
     }),
     PACED
+  )
+
+  testServer(
+    "[PULL-13] are not those who followed when a large push came",
+    Effect.gen(function* () {
+      const { head, push, pusher } = yield* withHistory
+      const follower = yield* pullAll(true)
+      yield* TestClock.adjust("1 second")
+      yield* push
+      const large = events(head() + 1, head() + 1_000)
+      yield* pusher.say(Frames.push("1", large))
+      // No time passes.
+      expect(follower.reader.seqNums("1")).toEqual(range(1, head() + 1_000))
+    }),
+    PACED
+  )
+
+  testServer(
+    "[PUSH-5] come before the answer that the pusher is behind, as far as a full window allows",
+    Effect.gen(function* () {
+      const { head, push, pusher } = yield* withHistory
+      const other = yield* connect()
+      yield* other.say(Frames.pull("1"))
+      expect(other.pages("1")).toHaveLength(2)
+      yield* push
+      yield* other.say(Frames.push("2", events(HISTORY + 1, HISTORY + 1, { name: "other" })))
+      expect(other.seqNums("1")).toEqual(range(1, head()))
+      expect(other.exits("2")).toEqual([Frames.serverAhead(head(), HISTORY)])
+      expect(other.order().at(-1)).toBe("Exit 2")
+      expect(pusher.exits(`${head()}`)).toEqual([Frames.accepted])
+    }),
+    PACED
+  )
+
+  testServer(
+    "[PULL-1] what has to be read for the pusher keeps no event from the others",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      yield* log.appendBehind(events(1, 50))
+      const follower = yield* connect()
+      const pusher = yield* connect()
+      const { backendId } = log.behind
+      yield* follower.say(Frames.pull("1", { after: 50, backendId }))
+      const gate = yield* TestLog.makeGate
+      log.next("read", TestLog.waitBefore(gate))
+      yield* Effect.fork(pusher.say(Frames.pull("1")))
+      yield* gate.reached
+      const pushing = yield* Effect.fork(pusher.say(Frames.push("2", events(51))))
+      yield* Effect.yieldNow({ priority: 1 })
+      expect(follower.seqNums("1")).toEqual([51])
+      expect(pusher.exits("2")).toEqual([])
+      yield* gate.open
+      yield* Fiber.join(pushing)
+      expect(pusher.seqNums("1")).toEqual(range(1, 51))
+      expect(pusher.order().at(-1)).toBe("Exit 2")
+    })
   )
 
   testServer(
@@ -175,8 +275,8 @@ describe("pulls that catch up", () => {
       for (const { reader } of crowd.slice(0, 10)) yield* reader.say(Frames.interrupt("1"))
       for (const { reader } of crowd.slice(10)) yield* reader.leave()
       const before = pagesOf(crowd)
-      // Two are under way, and then it is the only one.
-      yield* pushFor(1_000)
+      // One is under way, and then it is the only one.
+      yield* pushFor(320)
       expect(pagesOf(crowd)).toBe(before)
       expect(last.reader.exits("1")).toHaveLength(1)
       const pulled = last.reader.seqNums("1")

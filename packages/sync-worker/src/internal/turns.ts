@@ -10,6 +10,9 @@ import * as Effect from "effect/Effect"
 export interface Turns {
   /** Runs an effect when its turn has come. One that was interrupted meanwhile lets it pass. */
   readonly inTurn: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+  /** How many wait. */
+  readonly waiting: () => number
 }
 
 export const make = (atATime: number): Turns => {
@@ -30,6 +33,7 @@ export const make = (atATime: number): Turns => {
   })
 
   return {
+    waiting: () => waiting.size,
     // Waiting is not interrupted: a turn that was handed on to nobody would be lost.
     inTurn: (effect) =>
       Effect.uninterruptibleMask((restore) =>
