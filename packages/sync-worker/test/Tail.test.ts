@@ -35,6 +35,13 @@ describe("Tail", () => {
     expect(tail.page(8)).toBeUndefined()
   })
 
+  it("[PULL-13] makes another page for whoever is to have a smaller one", () => {
+    const tail = make()
+    tail.advance([entry(1), entry(2)])
+    expect(tail.page(0, { maxEvents: 1, maxBytes: 1_000 })?.upTo).toBe(1)
+    expect(tail.page(0)?.upTo).toBe(2)
+  })
+
   it("[PULL-1] makes a page once for all who stand at the same place", () => {
     const tail = make()
     tail.advance([entry(1), entry(2)])
