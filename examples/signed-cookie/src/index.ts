@@ -82,7 +82,10 @@ const isSame = (one: string, two: string) =>
     )
   })
 
-const sync = makeWorkerFromLayer(Layer.provide(auth, Sessions.layer), options)
+const sync = makeWorkerFromLayer(Layer.provide(auth, Sessions.layer), {
+  ...options,
+  adminStorage: Shards.layerAdminStorage
+})
 
 export default {
   fetch(request: Request, env: object, ctx: ExecutionContext) {

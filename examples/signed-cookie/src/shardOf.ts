@@ -1,7 +1,7 @@
 /** Which database a store is in. */
 
 /** Never reordered and never fewer: a store stays where its name put it. */
-const SHARDS = ["SHARD_0", "SHARD_1", "SHARD_2"] as const
+export const SHARDS = ["SHARD_0", "SHARD_1", "SHARD_2"] as const
 
 /** The binding of a store's database, by the FNV-1a hash of its name. */
 export const shardOf = (storeId: string): string => {

@@ -12,7 +12,7 @@ const ORIGIN = "https://app.example"
 
 const { miniflare, url } = await startServer(new URL("../src/index.ts", import.meta.url).href, {
   d1Databases: DATABASES,
-  bindings: { SESSION_SECRET: SECRET, LOGIN_CODE: "open sesame" }
+  bindings: { SESSION_SECRET: SECRET, LOGIN_CODE: "open sesame", ADMIN_SECRET: "operators only" }
 })
 
 const connect = (storeId: string, cookie: string, origin = ORIGIN) =>
@@ -124,6 +124,44 @@ it("[LOG-4] the rows of a store are in its shard, and in no other", async () => 
     const found = (await tablesOf(shard)).filter((name) => String(name).includes("_shard_"))
     expect(found).toEqual(expected.map((storeId) => `eventlog_7_${storeId}`))
   }
+})
+
+it("[HEALTH-1][ADMIN-3][ADMIN-5] health and stores are those of all shards", async () => {
+  const ask = async (path: string, method = "GET") => {
+    const response = await fetch(new URL(path, url), {
+      method,
+      headers: { authorization: "Bearer operators only" }
+    })
+    return [response.status, await response.text()] as const
+  }
+  const json = async (path: string) => {
+    const [status, text] = await ask(path)
+    return [status, JSON.parse(text)]
+  }
+  expect(await json("/health")).toMatchObject([200, { status: "ok", storage: "ok" }])
+
+  const cookie = await signIn("ann")
+  const stores = Array.from({ length: 6 }, (_, index) => `~admin_${index}`)
+  expect(new Set(stores.map(shardOf)).size).toBe(3)
+  for (const storeId of stores) {
+    const client = await connect(storeId, cookie)
+    client.send(client.pushFrame("1", events(1, 2)))
+    expect(await client.exit("1")).toEqual(accepted)
+    client.close()
+    expect(await json(`/admin/stores/~${storeId}`)).toMatchObject([200, { head: 2, events: 2 }])
+  }
+  const named = (...ids: ReadonlyArray<string>) => ids.map((storeId) => ({ storeId }))
+  expect(await json("/admin/stores?after=~&limit=4")).toMatchObject([
+    200,
+    { stores: named(...stores.slice(0, 4)), next: stores[3] }
+  ])
+  const [, rest] = await json(`/admin/stores?after=${stores[3]}`)
+  expect(rest).toMatchObject({ stores: named(...stores.slice(4)) })
+  expect(rest).not.toHaveProperty("next")
+
+  expect((await ask("/admin/stores/nobody"))[0]).toBe(404)
+  expect((await ask(`/admin/stores/~${stores[0]}`, "DELETE"))[0]).toBe(204)
+  expect((await ask(`/admin/stores/~${stores[0]}`))[0]).toBe(404)
 })
 
 it("[HOOK-1][HOOK-5] hooks know who it is, and have a service of their own", async () => {

@@ -15,6 +15,8 @@ import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import type * as Runtime from "effect/Runtime"
 import * as AdminHandlers from "./admin/AdminHandlers.ts"
+import { layerNotConfigured } from "./AdminStorage.ts"
+import type { AdminStorage } from "./AdminStorage.ts"
 import { CloudflareEnv, layerAdminStorage, layerStoreObjects } from "./CloudflareEnv.ts"
 import type { ObjectsOptions, StorageOption } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
@@ -29,6 +31,12 @@ import { isUpgrade } from "./internal/upgrade.ts"
 export interface AdminOptions extends Cors.CorsOptions, ObjectsOptions {
   /** Where the objects keep the events, as `makeDurableObject` is told. */
   readonly storage?: StorageOption
+  /**
+   * What can be seen of the storage, where `storage` does not say it: the events are in several
+   * databases, or in a log of your own. One that is the same value at each call is built once for
+   * each `env`; one that fails counts as not configured, and is tried again with the next request.
+   */
+  readonly adminStorage?: Layer.Layer<AdminStorage, unknown, CloudflareEnv>
 }
 
 /**
@@ -88,24 +96,61 @@ const secretOf = (env: object): string | undefined => {
 
 type AnswerOf = (env: object) => Effect.Effect<Runtime.Runtime<Answer>, BuildTimeout>
 
-/** What is built of some options: they are few, and handed in anew with each request. */
-const builds = new Map<string, AnswerOf>()
-
-const builtOf = (options: AdminOptions): AnswerOf => {
-  const { durableObject, storage, syncBackendBinding } = options
-  const key = JSON.stringify([durableObject, storage, syncBackendBinding])
-  const known = builds.get(key)
-  if (known !== undefined) return known
-  const answerOf = makeOnce((env: object) =>
+/** Answers over some storage, built once for each `env`. */
+const makeAnswerOf = (
+  options: ObjectsOptions,
+  storage: Layer.Layer<AdminStorage, never, CloudflareEnv>
+): AnswerOf =>
+  makeOnce((env: object) =>
     layerAnswer.pipe(
       Layer.provide(layerStoreObjects(options)),
-      Layer.provide(layerAdminStorage(storage)),
+      Layer.provide(storage),
       Layer.provide(Layer.succeed(AdminHandlers.AdminSecret, Redacted.make(secretOf(env) ?? ""))),
       Layer.provide(Layer.succeed(CloudflareEnv, env)),
       Layer.provide(Logger.json)
     )
   )
-  builds.set(key, answerOf)
+
+/** Over a storage of the app's own. Without it there are still answers, and a log that says why. */
+const makeOwnAnswerOf = (
+  options: ObjectsOptions,
+  storage: Layer.Layer<AdminStorage, never, CloudflareEnv>
+): AnswerOf => {
+  const answerOf = makeAnswerOf(options, storage)
+  const withoutStorage = makeAnswerOf(options, layerNotConfigured)
+  return (env) =>
+    Effect.catchAllCause(answerOf(env), (cause) =>
+      Effect.zipRight(
+        Effect.logError("adminStorage could not be built", cause),
+        withoutStorage(env)
+      )
+    )
+}
+
+/** What is built of some options: they are few, and handed in anew with each request. */
+const builds = new WeakMap<object, Map<string, AnswerOf>>()
+
+const buildsOf = (layer: object): Map<string, AnswerOf> => {
+  const known = builds.get(layer)
+  if (known !== undefined) return known
+  const made = new Map<string, AnswerOf>()
+  builds.set(layer, made)
+  return made
+}
+
+const builtOf = (options: AdminOptions): AnswerOf => {
+  const { adminStorage, durableObject, storage, syncBackendBinding } = options
+  const key = JSON.stringify([durableObject, storage, syncBackendBinding])
+  // @effect-diagnostics-next-line anyUnknownInErrorContext:off
+  const known = buildsOf(adminStorage ?? layerAnswer)
+  const answerOf =
+    known.get(key)
+    ?? (adminStorage === undefined
+      ? makeAnswerOf(options, layerAdminStorage(storage))
+      : // However it fails, it is told in the same way.
+        // @effect-diagnostics-next-line anyUnknownInErrorContext:off
+        makeOwnAnswerOf(options, Layer.orDie(adminStorage)))
+  known.set(key, answerOf)
   return answerOf
 }
 

@@ -4,12 +4,15 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { StoreRegistry } from "./StoreRegistry.ts"
 import type { StoreRegistryService } from "./StoreRegistry.ts"
 
 /**
- * - `Registry`: all stores are in one database, whose registry knows them.
+ * - `Registry`: a registry knows all stores: that of their database, or one over several.
  * - `PerObject`: each object keeps its store to itself.
- * - `NotConfigured`: the database has no binding.
+ * - `NotConfigured`: the database has no binding, or what the app says of it cannot be built.
  *
  * @since 0.1.0
  * @category models
@@ -20,7 +23,8 @@ export type AdminStorageService =
   | { readonly _tag: "NotConfigured" }
 
 /**
- * Its layer: `CloudflareEnv.layerAdminStorage`.
+ * Its layers: `layerRegistry`, `layerPerObject`; for what `storage` may say,
+ * `CloudflareEnv.layerAdminStorage`.
  *
  * @since 0.1.0
  * @category tags
@@ -29,3 +33,32 @@ export class AdminStorage extends Context.Tag("@tidelog/sync-worker/AdminStorage
   AdminStorage,
   AdminStorageService
 >() {}
+
+/**
+ * A registry that knows all stores. Over several databases, it answers for all of them.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerRegistry: Layer.Layer<AdminStorage, never, StoreRegistry> = Layer.effect(
+  AdminStorage,
+  Effect.map(StoreRegistry, (registry) => ({ _tag: "Registry" as const, registry }))
+)
+
+/**
+ * Nothing lists the stores, and only a store's object knows what it has.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerPerObject: Layer.Layer<AdminStorage> = Layer.succeed(AdminStorage, {
+  _tag: "PerObject"
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerNotConfigured: Layer.Layer<AdminStorage> = Layer.succeed(AdminStorage, {
+  _tag: "NotConfigured"
+})

@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AdminOperation from "./AdminOperation.ts"
-import { AdminStorage } from "./AdminStorage.ts"
+import * as AdminStorage from "./AdminStorage.ts"
 import type { EventLog, StorageError } from "./EventLog.ts"
 import * as EventLogD1 from "./EventLogD1.ts"
 import * as EventLogDurableObject from "./EventLogDurableObject.ts"
@@ -229,21 +229,15 @@ export type StorageOption =
  */
 export const layerAdminStorage = (
   storage: StorageOption = { _tag: "d1" }
-): Layer.Layer<AdminStorage, never, CloudflareEnv> =>
+): Layer.Layer<AdminStorage.AdminStorage, never, CloudflareEnv> =>
   storage._tag === "do-sqlite"
-    ? Layer.succeed(AdminStorage, { _tag: "PerObject" })
-    : Layer.effect(
-        AdminStorage,
-        Effect.map(StoreRegistry.StoreRegistry, (registry) => ({
-          _tag: "Registry" as const,
-          registry
-        }))
-      ).pipe(
+    ? AdminStorage.layerPerObject
+    : AdminStorage.layerRegistry.pipe(
         Layer.provide(layerStoreRegistryD1(storage.binding ?? "DB")),
         Layer.catchAll((error) =>
-          Layer.effect(
-            AdminStorage,
-            Effect.as(Effect.logError(error.message), { _tag: "NotConfigured" as const })
+          Layer.merge(
+            Layer.effectDiscard(Effect.logError(error.message)),
+            AdminStorage.layerNotConfigured
           )
         )
       )

@@ -629,4 +629,13 @@ describe("health", () => {
     })
     expect(await started()).toBe(before)
   })
+
+  it("[HEALTH-1][ADMIN-12] an app's own storage that cannot be built is tried again", async () => {
+    expect(await health("own")).toMatchObject([503, { storage: "not-configured" }])
+    expect(server.lines.join("\n")).toContain("adminStorage could not be built")
+    expect(await health("own")).toMatchObject([200, { storage: "ok" }])
+    await push("own-storage", events(1))
+    expect(await info("own-storage", "own")).toMatchObject({ head: 1 })
+    expect((await call("own/admin/stores")).status).toBe(200)
+  })
 })

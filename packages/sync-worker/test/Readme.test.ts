@@ -68,17 +68,23 @@ it("[HOOK-5] every snippet compiles as strictly as the package does", () => {
   expect(problems).toEqual([])
 }, 60_000)
 
+const ADMIN_SECRET = "readme's secret"
+
 describe("each way to use it", () => {
   it("is one of three", () => {
     expect(whole).toHaveLength(3)
   })
 
   it.each(whole)(
-    "[PUSH-2][PULL-1] serves a push and a pull: line $line",
+    "[PUSH-2][PULL-1][HEALTH-1][ADMIN-3] serves a push and a pull, health and stores: line $line",
     async ({ code }) => {
       const { stop, url } = await startServer(
         { code },
-        { d1Databases: ["DB", "EVENTS"], bindings: { SYNC_TOKEN: "readme" } }
+        // One, by the name that the snippet has for it: with any other it is not configured.
+        {
+          d1Databases: [code.includes(`"EVENTS"`) ? "EVENTS" : "DB"],
+          bindings: { SYNC_TOKEN: "readme", ADMIN_SECRET }
+        }
       )
       const client = await WireClient.open(
         Handshake.connectionUrl(url, {
@@ -93,6 +99,12 @@ describe("each way to use it", () => {
       client.send(client.pushFrame("2", events(1, 2)))
       expect(await client.exit("2")).toEqual(accepted)
       expect(client.seqNums("1")).toEqual([1, 2])
+      const health = await fetch(new URL("health", url))
+      expect([health.status, await health.json()]).toMatchObject([200, { storage: "ok" }])
+      const store = await fetch(new URL("admin/stores/readme", url), {
+        headers: { authorization: `Bearer ${ADMIN_SECRET}` }
+      })
+      expect([store.status, await store.json()]).toMatchObject([200, { head: 2, sockets: 1 }])
       client.close()
       await stop()
     },

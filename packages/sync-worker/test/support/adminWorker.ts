@@ -1,5 +1,14 @@
 /** Workers with stores to look after, each under a path of its own. */
-import { handleAdmin, makeDurableObject, makeWorker, matchAdminRequest } from "../../src/index.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import {
+  AdminStorage,
+  CloudflareEnv,
+  handleAdmin,
+  makeDurableObject,
+  makeWorker,
+  matchAdminRequest
+} from "../../src/index.ts"
 import type { SyncWorker } from "../../src/index.ts"
 
 /** Objects that came into memory. It outlives them: they share it. */
@@ -30,11 +39,20 @@ export class LimitedDO extends makeDurableObject({
   }
 }
 
+let builds = 0
+
+/** What an app gives of its own. The first build fails. */
+const adminStorage = AdminStorage.layerRegistry.pipe(
+  Layer.provide(CloudflareEnv.layerStoreRegistryD1("DB")),
+  Layer.tap(() => (++builds === 1 ? Effect.fail("not this time") : Effect.void))
+)
+
 const workers: Record<string, SyncWorker> = {
   d1: makeWorker({ validatePayload: (payload) => payload, enableCORS: true }),
   sqlite: makeWorker({ storage: { _tag: "do-sqlite" }, durableObject: { name: "SQLITE" } }),
   limited: makeWorker({ syncBackendBinding: "LIMITED" }),
   unbound: makeWorker({ storage: { _tag: "d1", binding: "ELSEWHERE" } }),
+  own: makeWorker({ storage: { _tag: "d1", binding: "ELSEWHERE" }, adminStorage }),
   objectless: makeWorker({ durableObject: { name: "ELSEWHERE" } }),
   open: {
     fetch: (request, env, ctx) =>
