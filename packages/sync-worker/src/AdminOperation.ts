@@ -148,6 +148,19 @@ export class Renew extends Schema.TaggedRequest<Renew>("@tidelog/sync-worker/Ren
 }) {}
 
 /**
+ * As `Renew`, of a store that is no longer registered: its log was lost, and makes a new one. Only
+ * where somebody has the store open; no `backendId` if nobody has.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export class Reopen extends Schema.TaggedRequest<Reopen>("@tidelog/sync-worker/Reopen")("Reopen", {
+  failure,
+  success: Schema.partial(NewBackend),
+  payload: {}
+}) {}
+
+/**
  * @since 0.1.0
  * @category operations
  */
@@ -171,7 +184,7 @@ export class Revoke extends Schema.TaggedRequest<Revoke>("@tidelog/sync-worker/R
  * @since 0.1.0
  * @category operations
  */
-export const Operation = Schema.Union(Info, Read, Restore, Reset, Renew, Delete, Revoke)
+export const Operation = Schema.Union(Info, Read, Restore, Reset, Renew, Reopen, Delete, Revoke)
 
 /**
  * @since 0.1.0
@@ -194,7 +207,7 @@ export type Result = Schema.WithResult.Success<Operation>
  * @category predicates
  */
 export const replacesLog = ({ _tag }: Operation): boolean =>
-  _tag === "Reset" || _tag === "Renew" || _tag === "Delete"
+  _tag === "Reset" || _tag === "Renew" || _tag === "Reopen" || _tag === "Delete"
 
 /**
  * Runs an operation on the server of its store.
@@ -220,6 +233,7 @@ export const run = (
     case "Reset":
       return Effect.map(available(admin.reset), (backendId) => ({ backendId }))
     case "Renew":
+    case "Reopen":
       return Effect.map(available(admin.renew), (backendId) => ({ backendId }))
     case "Delete":
       return available(admin.remove)

@@ -8,12 +8,11 @@ import type { LogEvent, Message } from "@tidelog/sync-protocol"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Client from "./Client.ts"
 import type * as Clients from "./Clients.ts"
 import type { EventLogService, LogEntry, PageSize, StorageError } from "./EventLog.ts"
-import { isContained } from "./internal/contained.ts"
+import { isOf, revoked } from "./internal/revocation.ts"
 import type { PushError, Pushes } from "./Pushes.ts"
 import type { Tail } from "./Tail.ts"
 
@@ -144,12 +143,6 @@ export const make = (options: {
     reset: withNewId(log.reset),
     renew: withNewId(log.renew),
     remove: replace(log.remove, () => closeAll(Handshake.CloseCode.gone, "the store was deleted")),
-    revoke: (identity) =>
-      clients.closeWhere(
-        (session) =>
-          Predicate.isNotUndefined(session.identity) && isContained(identity, session.identity),
-        Handshake.CloseCode.unauthorized,
-        "the access was revoked"
-      )
+    revoke: (identity) => clients.closeWhere(isOf(identity), revoked.code, revoked.reason)
   }
 }

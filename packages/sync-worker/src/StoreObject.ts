@@ -134,20 +134,75 @@ export const make = <E>(options: {
     Effect.provide(Logger.json)
   )
 
+  const run = (
+    { runtime, server }: LiveServer.LiveServer,
+    storeId: Handshake.StoreId,
+    operation: AdminOperation.Operation
+  ) =>
+    AdminOperation.run(server.admin, operation).pipe(
+      Effect.annotateLogs({ storeId }),
+      Effect.provide(runtime)
+    )
+
+  /**
+   * Ends an access at once, whatever the storage does: nothing is started for it, and so nothing is
+   * made. If the server is just starting, those who wait for it are let in first.
+   */
+  const revoke = (storeId: Handshake.StoreId, operation: AdminOperation.Revoke) =>
+    Effect.suspend(() => {
+      const current = activations.current()
+      if (current !== undefined) return run(current, storeId, operation)
+      return Effect.flatMap(Sleeping.revoke(state, operation.identity), (closed) => {
+        const pending = activations.pending()
+        if (pending === undefined) return Effect.succeed({ closed })
+        return Effect.flatMap(pending, ({ runtime, server }) =>
+          Effect.provide(server.admin.revoke(operation.identity), runtime)
+        ).pipe(
+          Effect.map((more) => ({ closed: closed + more })),
+          Effect.orElseSucceed(() => ({ closed }))
+        )
+      })
+    })
+
+  /** Nobody has the store open: neither is its server in memory, nor is there a socket. */
+  const isIdle = () => activations.pending() === undefined && state.getWebSockets().length === 0
+
+  /** A log that is lost cannot be renewed; the one that is made in its place is a new one anyway. */
+  const reopen = (storeId: Handshake.StoreId, operation: AdminOperation.Reopen) =>
+    Effect.suspend(() =>
+      isIdle()
+        ? Effect.succeed({})
+        : Effect.zipRight(
+            Effect.ignore(change(storeId, operation)),
+            Effect.map(activations.get(storeId), ({ server }) => ({
+              backendId: server.admin.backendId
+            }))
+          )
+    )
+
+  const operate = (
+    storeId: Handshake.StoreId,
+    operation: AdminOperation.Operation
+  ): Effect.Effect<
+    AdminOperation.Result,
+    AdminOperation.OperationError | LiveServer.StartFailed
+  > => {
+    if (operation._tag === "Revoke") return revoke(storeId, operation)
+    if (operation._tag === "Reopen") return reopen(storeId, operation)
+    return change(storeId, operation)
+  }
+
   /**
    * Runs an operation. One that replaces the log is alone with it: whoever connects meanwhile is put
    * off, and afterwards the server is started again.
    */
-  const operate = (storeId: Handshake.StoreId, operation: AdminOperation.Operation) =>
+  const change = (storeId: Handshake.StoreId, operation: AdminOperation.Operation) =>
     Effect.flatMap(activations.get(storeId), (active) => {
-      const run = AdminOperation.run(active.server.admin, operation).pipe(
-        Effect.annotateLogs({ storeId }),
-        Effect.provide(active.runtime)
-      )
-      if (!AdminOperation.replacesLog(operation)) return run
+      const running = run(active, storeId, operation)
+      if (!AdminOperation.replacesLog(operation)) return running
       return activations.replace(
         new LiveServer.StartFailed({ cause: new Error("the log is being replaced") }),
-        run.pipe(
+        running.pipe(
           // Before anybody can open the store anew, and lose what they store in it.
           Effect.tap(() => (operation._tag === "Delete" ? deleteAll : Effect.void)),
           Effect.ensuring(active.dispose)
@@ -183,21 +238,13 @@ export const make = <E>(options: {
       if (Either.isLeft(grant)) return Effect.succeed(new Response("Forbidden\n", { status: 403 }))
       const transport = transportOf(request)
       if (!transports.has(transport)) {
-        return Effect.as(
-          Effect.logWarning("connection refused").pipe(
-            Effect.annotateLogs({ transport, storeId: grant.right.storeId }),
-            Effect.provide(Logger.json)
-          ),
-          refuseTransport(transport)
-        )
+        return Effect.as(logRefusal(grant.right, { transport }), refuseTransport(transport))
       }
       return activations.get(grant.right.storeId).pipe(
         Effect.flatMap((active) =>
           Effect.provide(accept(active, grant.right, request), active.runtime)
         ),
-        Effect.catchTag("StartFailed", () =>
-          Effect.sync(() => Sockets.refuse(Handshake.CloseCode.tryAgainLater, CANNOT_OPEN))
-        )
+        Effect.catchTag("StartFailed", () => refuse(grant.right, "tryAgainLater", CANNOT_OPEN))
       )
     },
 
@@ -212,9 +259,7 @@ export const make = <E>(options: {
       if (current !== undefined) return receive(current)
       return activationOf(socket).pipe(
         Effect.flatMap((active) => Effect.promise(() => receive(active))),
-        Effect.catchTag("StartFailed", () =>
-          Effect.sync(() => Sockets.close(socket, Handshake.CloseCode.tryAgainLater, CANNOT_OPEN))
-        ),
+        Effect.catchTag("StartFailed", () => Sleeping.putOff(socket, CANNOT_OPEN)),
         Effect.runPromise
       )
     },
@@ -232,12 +277,15 @@ export const make = <E>(options: {
 /** Refuses a connection in words that its client can read. */
 const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reason: string) => {
   const code = Handshake.CloseCode[name]
-  const { connectionId, storeId } = grant
-  return Effect.logWarning("connection refused").pipe(
-    Effect.annotateLogs({ code, reason, storeId, connectionId }),
-    Effect.as(Sockets.refuse(code, reason))
-  )
+  return Effect.map(logRefusal(grant, { code, reason }), () => Sockets.refuse(code, reason))
 }
+
+const logRefusal = ({ connectionId, storeId }: Grant.Grant, why: Record<string, unknown>) =>
+  Effect.logWarning("connection refused").pipe(
+    Effect.annotateLogs({ ...why, storeId, connectionId }),
+    // The server brings its own logger, but there may be none.
+    Effect.provide(Logger.json)
+  )
 
 const CANNOT_OPEN = "the store cannot be opened just now"
 

@@ -79,21 +79,31 @@ const asUnavailable = <A, R>(effect: Effect.Effect<A, AdminOperation.OperationEr
     InvalidEvents: (error) => Effect.die(error)
   })
 
+/** Has an operation done by a store's object, whatever is known of the store. */
+const send = <Success, Encoded>(
+  storeId: Handshake.StoreId,
+  operation: AdminOperation.OperationOf<Success, Encoded>
+) => Effect.flatMap(StoreObjects, (objects) => asUnavailable(objects.send(storeId, operation)))
+
 /** Has an operation done to a store that exists. */
 const operate = <Success, Encoded>(
   storeId: Handshake.StoreId,
   operation: AdminOperation.OperationOf<Success, Encoded>
-) =>
-  Effect.zipRight(
-    find(storeId),
-    Effect.flatMap(StoreObjects, ({ send }) => asUnavailable(send(storeId, operation)))
-  )
+) => Effect.zipRight(find(storeId), send(storeId, operation))
 
 /** Likewise, and the log tells of it. */
 const change = <Success, Encoded>(
   storeId: Handshake.StoreId,
   operation: AdminOperation.OperationOf<Success, Encoded>
 ) => Effect.tap(operate(storeId, operation), () => report(storeId, operation._tag))
+
+/** A restored database may have forgotten a store that its clients have open. */
+const renew = (storeId: Handshake.StoreId) =>
+  Effect.catchTag(operate(storeId, new AdminOperation.Renew()), "StoreNotFound", (notFound) =>
+    Effect.flatMap(send(storeId, new AdminOperation.Reopen()), ({ backendId }) =>
+      backendId === undefined ? notFound : Effect.succeed({ backendId })
+    )
+  )
 
 const report = (storeId: Handshake.StoreId, operation: string) =>
   Effect.logInfo("store looked after").pipe(Effect.annotateLogs({ storeId, operation }))
@@ -143,10 +153,15 @@ const layerStores = HttpApiBuilder.group(AdminApi.Api, "stores", (handlers) =>
         )
     )
     .handle("reset", ({ path: { storeId } }) => change(storeId, new AdminOperation.Reset()))
-    .handle("renew", ({ path: { storeId } }) => change(storeId, new AdminOperation.Renew()))
+    .handle("renew", ({ path: { storeId } }) =>
+      Effect.tap(renew(storeId), () => report(storeId, "Renew"))
+    )
     .handle("delete", ({ path: { storeId } }) => change(storeId, new AdminOperation.Delete()))
+    // Asks no registry: an access has to end also while the database does not answer.
     .handle("revoke", ({ path: { storeId }, payload: { identity } }) =>
-      change(storeId, new AdminOperation.Revoke({ identity }))
+      Effect.tap(send(storeId, new AdminOperation.Revoke({ identity })), () =>
+        report(storeId, "Revoke")
+      )
     )
 )
 

@@ -5,8 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Logger from "effect/Logger"
 import * as Attachment from "../Attachment.ts"
+import type { Session } from "../Connection.ts"
 import * as Deadline from "../Deadline.ts"
+import { isOf, revoked } from "./revocation.ts"
 import * as Sockets from "./sockets.ts"
+
+type State = Pick<DurableObjectState, "getWebSockets">
 
 /** An attachment of another version, or none: whose connection it is, only its client knows. */
 export const closeUnreadable = (socket: WebSocket): Effect.Effect<void> =>
@@ -17,24 +21,52 @@ export const closeUnreadable = (socket: WebSocket): Effect.Effect<void> =>
     return Effect.logWarning("connection closed").pipe(Effect.annotateLogs({ code, reason }))
   }).pipe(Effect.provide(Logger.json))
 
+const end = (
+  { session, socket }: { readonly session: Session; readonly socket: WebSocket },
+  ending: Deadline.Ending
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    Sockets.close(socket, ending.code, ending.reason)
+    const { connectionId, storeId } = session
+    return Effect.logWarning("connection closed").pipe(
+      Effect.annotateLogs({ ...ending, storeId, connectionId })
+    )
+  })
+
+/** Whose sockets these are, as they remember it. One that was closed already remembers nothing. */
+const remembered = (sockets: ReadonlyArray<WebSocket>) =>
+  sockets.flatMap((socket) =>
+    Either.match(Attachment.decode(socket.deserializeAttachment()), {
+      onLeft: () => [],
+      onRight: ({ pullBy, session }) => [
+        { socket, session, times: { expiresAt: session.expiresAt, pullBy } }
+      ]
+    })
+  )
+
 /** The same as the server's own `closeDue`. */
-export const closeDue = (state: Pick<DurableObjectState, "getWebSockets">): Effect.Effect<number> =>
+export const closeDue = (state: State): Effect.Effect<number> =>
+  Effect.suspend(() => Deadline.sweep(remembered(state.getWebSockets()), end)).pipe(
+    Effect.provide(Logger.json)
+  )
+
+/** The same as the server's own `revoke`. */
+export const revoke = (state: State, identity: unknown): Effect.Effect<number> =>
+  Effect.suspend(() => {
+    const isTheirs = isOf(identity)
+    const theirs = remembered(state.getWebSockets()).filter(({ session }) => isTheirs(session))
+    return Effect.as(
+      Effect.forEach(theirs, (it) => end(it, revoked), { discard: true }),
+      theirs.length
+    )
+  }).pipe(Effect.provide(Logger.json))
+
+/** Closes a socket whose server cannot be started, however many of its frames wait for that. */
+export const putOff = (socket: WebSocket, reason: string): Effect.Effect<void> =>
   Effect.suspend(() =>
-    Deadline.sweep(
-      state.getWebSockets().flatMap((socket) =>
-        Either.match(Attachment.decode(socket.deserializeAttachment()), {
-          onLeft: () => [],
-          onRight: ({ pullBy, session }) => [
-            { socket, session, times: { expiresAt: session.expiresAt, pullBy } }
-          ]
-        })
-      ),
-      ({ session, socket }, end) => {
-        Sockets.close(socket, end.code, end.reason)
-        const { connectionId, storeId } = session
-        return Effect.logWarning("connection closed").pipe(
-          Effect.annotateLogs({ ...end, storeId, connectionId })
-        )
-      }
+    Effect.forEach(
+      remembered([socket]),
+      (it) => end(it, { code: Handshake.CloseCode.tryAgainLater, reason }),
+      { discard: true }
     )
   ).pipe(Effect.provide(Logger.json))
