@@ -25,6 +25,8 @@ export const overShards = (
 
   get: (storeId) => shards.get(shardOf(storeId))?.get(storeId) ?? Effect.succeed(Option.none()),
 
+  hasLog: (storeId) => shards.get(shardOf(storeId))?.hasLog(storeId) ?? Effect.succeed(false),
+
   // One that does not answer has stores that cannot be opened.
   ping: Effect.forEach(shards.values(), (shard) => shard.ping, { ...TOGETHER, discard: true })
 })

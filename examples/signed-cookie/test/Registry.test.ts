@@ -24,12 +24,18 @@ const makeShard = (ids: ReadonlyArray<string>): Service => ({
     }),
   get: (storeId) =>
     Effect.succeed(ids.includes(storeId) ? Option.some(stored(storeId)) : Option.none()),
+  hasLog: (storeId) => Effect.succeed(ids.includes(storeId)),
   ping: Effect.void
 })
 
 const failure = new StorageError({ operation: "answer", cause: new Error("down") })
 
-const down: Service = { list: () => failure, get: () => failure, ping: failure }
+const down: Service = {
+  list: () => failure,
+  get: () => failure,
+  hasLog: () => failure,
+  ping: failure
+}
 
 /** Everything of one page after another. */
 const listAll = async (registry: Service, limit: number) => {
@@ -77,7 +83,9 @@ it("[ADMIN-4][HEALTH-1] a store is asked of its own database; health is that of 
   )
   expect(await Effect.runPromise(registry.get("one"))).toEqual(Option.some(stored("one")))
   expect(await Effect.runPromise(registry.get("none"))).toEqual(Option.none())
-  for (const asked of [registry.get("two"), registry.ping, registry.list({ limit: 1 })]) {
+  expect(await Effect.runPromise(registry.hasLog("one"))).toBe(true)
+  expect(await Effect.runPromise(registry.hasLog("none"))).toBe(false)
+  for (const asked of [registry.get("two"), registry.hasLog("two"), registry.ping, registry.list({ limit: 1 })]) {
     expect(await Effect.runPromise(Effect.flip(Effect.asVoid(asked)))).toBe(failure)
   }
 })

@@ -100,6 +100,18 @@ export class Info extends Schema.TaggedRequest<Info>("@tidelog/sync-worker/Info"
 }) {}
 
 /**
+ * Where the log ends, without a look at all of it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export class Head extends Schema.TaggedRequest<Head>("@tidelog/sync-worker/Head")("Head", {
+  failure,
+  success: Schema.Struct({ head: LogEvent.SeqNum }),
+  payload: {}
+}) {}
+
+/**
  * The events after a position, up to a number and to a size in bytes, and at least one if there is
  * one.
  *
@@ -171,6 +183,18 @@ export class Delete extends Schema.TaggedRequest<Delete>("@tidelog/sync-worker/D
 }) {}
 
 /**
+ * Deletes a store that was made in vain: nobody but operations like these has had it open, and there
+ * is no event in it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export class Discard extends Schema.TaggedRequest<Discard>("@tidelog/sync-worker/Discard")(
+  "Discard",
+  { failure, success: Schema.Struct({ discarded: Schema.Boolean }), payload: {} }
+) {}
+
+/**
  * @since 0.1.0
  * @category operations
  */
@@ -184,7 +208,18 @@ export class Revoke extends Schema.TaggedRequest<Revoke>("@tidelog/sync-worker/R
  * @since 0.1.0
  * @category operations
  */
-export const Operation = Schema.Union(Info, Read, Restore, Reset, Renew, Reopen, Delete, Revoke)
+export const Operation = Schema.Union(
+  Info,
+  Head,
+  Read,
+  Restore,
+  Reset,
+  Renew,
+  Reopen,
+  Delete,
+  Discard,
+  Revoke
+)
 
 /**
  * @since 0.1.0
@@ -206,8 +241,15 @@ export type Result = Schema.WithResult.Success<Operation>
  * @since 0.1.0
  * @category predicates
  */
-export const replacesLog = ({ _tag }: Operation): boolean =>
-  _tag === "Reset" || _tag === "Renew" || _tag === "Reopen" || _tag === "Delete"
+export const replacesLog = ({ _tag }: Operation): boolean => REPLACING.has(_tag)
+
+const REPLACING: ReadonlySet<Operation["_tag"]> = new Set([
+  "Reset",
+  "Renew",
+  "Reopen",
+  "Delete",
+  "Discard"
+])
 
 /**
  * Runs an operation on the server of its store.
@@ -222,6 +264,8 @@ export const run = (
   switch (operation._tag) {
     case "Info":
       return available(admin.info)
+    case "Head":
+      return Effect.map(available(admin.head), (head) => ({ head }))
     case "Read":
       return Effect.map(available(admin.read(operation.after, operation)), (entries) => ({
         backendId: admin.backendId,
@@ -237,6 +281,8 @@ export const run = (
       return Effect.map(available(admin.renew), (backendId) => ({ backendId }))
     case "Delete":
       return available(admin.remove)
+    case "Discard":
+      return Effect.map(available(admin.discard), (discarded) => ({ discarded }))
     case "Revoke":
       return Effect.map(admin.revoke(operation.identity), (closed) => ({ closed }))
   }

@@ -7,6 +7,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
+import { RouteNotFound } from "@effect/platform/HttpServerError"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -76,12 +77,20 @@ const logDefects = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R> =>
     Cause.isDie(cause) ? Effect.logError("the request failed", cause) : Effect.void
   )
 
+/** That there is no route is a failure of its own, which the type of the routes does not tell of. */
+const orElseNoRoute = <R>(app: HttpApp.Default<never, R>) =>
+  Effect.catchAllCause(app, (cause) =>
+    Cause.squash(cause) instanceof RouteNotFound ? AdminHandlers.noRoute : Effect.failCause(cause)
+  )
+
 const layerAnswer = Layer.effect(
   Answer,
   Effect.gen(function* () {
     const app = yield* HttpRouter.withRouterConfig(HttpApiBuilder.httpApp, ROUTER)
-    const runtime = yield* Effect.runtime<HttpRouter.HttpRouter.DefaultServices>()
-    return HttpApp.toWebHandlerRuntime(runtime)(app, logDefects)
+    const runtime = yield* Effect.runtime<
+      HttpRouter.HttpRouter.DefaultServices | AdminHandlers.AdminSecret
+    >()
+    return HttpApp.toWebHandlerRuntime(runtime)(orElseNoRoute(app), logDefects)
   })
 ).pipe(
   Layer.provide(AdminHandlers.layer),

@@ -7,6 +7,7 @@ import type { DurableObjectNamespace, Rpc } from "@cloudflare/workers-types"
 import type { Handshake } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
@@ -177,6 +178,9 @@ export const layerStoreRegistryD1 = (
     )
   )
 
+/** An object has this long to answer, its start included: that may take 25 s. */
+const ANSWER_DEADLINE = Duration.seconds(30)
+
 /**
  * The objects of all stores, reached through their binding.
  *
@@ -193,6 +197,7 @@ export const layerStoreObjects = (
         const text = yield* Effect.orDie(AdminOperation.encode({ storeId, operation }))
         const answer = yield* storeObjects(env, options).pipe(
           Effect.flatMap((objectOf) => Effect.tryPromise(() => objectOf(storeId).admin(text))),
+          Effect.timeout(ANSWER_DEADLINE),
           Effect.tapError((error) =>
             Effect.logError("the object did not answer", Cause.fail(error)).pipe(
               Effect.annotateLogs({ storeId })

@@ -99,6 +99,9 @@ export interface EventLogService {
   /** Names this incarnation of the log. Made with the log and kept in it. */
   readonly backendId: SyncError.BackendId
 
+  /** Whether it was made when it was opened, so that nobody can have known it before. */
+  readonly isNew: boolean
+
   /** The head when the log was opened, so that a server need not ask at once. */
   readonly initialHead: LogEvent.SeqNum
 

@@ -52,7 +52,8 @@ export const makeIn = (
 ): Effect.Effect<EventLogService> =>
   Effect.gen(function* () {
     const newBackendId = randomHex(32)
-    const opened = database.get(storeId) ?? {
+    const known = database.get(storeId)
+    const opened = known ?? {
       backendId: yield* newBackendId,
       events: [],
       entries: []
@@ -85,6 +86,7 @@ export const makeIn = (
 
     return {
       backendId,
+      isNew: known === undefined,
       initialHead: headOf(opened),
       initialCreatedAt: opened.events.at(-1)?.createdAt,
       head: withLog("read the head", (log) => Effect.succeed(headOf(log))),

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { SyncError } from "@tidelog/sync-protocol"
+import { LogEvent, SyncError } from "@tidelog/sync-protocol"
 import type { FrameText } from "@tidelog/sync-protocol"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
@@ -73,10 +73,8 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
     const table = yield* tableName(storeId)
     const now = yield* Effect.map(Clock.currentTimeMillis, isoDate)
 
-    const opened = yield* sql.batch(
-      "open the log",
-      EventLogStatements.open({ storeId, table, createdAt: now })
-    )
+    const registration = { storeId, table, createdAt: now }
+    const opened = yield* sql.batch("open the log", EventLogStatements.open(registration))
     const [{ backendId, createdAt, head }] = yield* decodeRows(
       "open the log",
       OpenedRow,
@@ -101,6 +99,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
 
     return {
       backendId,
+      isNew: opened.at(-2)?.changes === 1 && head === LogEvent.ROOT,
       initialHead: head,
       initialCreatedAt: createdAt ?? undefined,
       head: sql.batch("read the head", [readHead]).pipe(
@@ -147,8 +146,8 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         Effect.flatMap(([result]) => decodeRows("measure the log", StatsRow, result)),
         Effect.map(([stats]) => stats)
       ),
-      reset: newBackendId("reset the log", EventLogStatements.reset(log)),
-      renew: newBackendId("renew the log", [EventLogStatements.renew(log)]),
+      reset: newBackendId("reset the log", EventLogStatements.reset(registration)),
+      renew: newBackendId("renew the log", [EventLogStatements.renew(registration)]),
       remove: sql.batch("remove the log", EventLogStatements.remove(log)).pipe(Effect.asVoid)
     }
   }

@@ -36,17 +36,26 @@ const TABLE =
 export const COLUMNS = "seqNum, parentSeqNum, name, args, createdAt, clientId, sessionId"
 
 /**
+ * What the registry has of a log, beside its `backendId`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Registration {
+  readonly storeId: Handshake.StoreId
+  readonly table: string
+  readonly createdAt: string
+}
+
+/**
  * Opens a store's log, and makes it if it is new. The last result is one row: its `backendId`,
- * its `head`, and the `createdAt` of the event there (NULL if there is none).
+ * its `head`, and the `createdAt` of the event there (NULL if there is none). The one before it has a
+ * change if the log was not registered.
  *
  * @since 0.1.0
  * @category statements
  */
-export const open = (store: {
-  readonly storeId: Handshake.StoreId
-  readonly table: string
-  readonly createdAt: string
-}): NonEmptyReadonlyArray<Statement> => [
+export const open = (store: Registration): NonEmptyReadonlyArray<Statement> => [
   {
     // Without rowids: a new store writes two rows here, where it would write three.
     sql: `CREATE TABLE IF NOT EXISTS ${REGISTRY_TABLE} (
@@ -127,15 +136,17 @@ export const stats = (table: string): Statement => ({
 })
 
 /**
- * Gives a log a new `backendId`: the row of the last result, none if the log is not registered.
+ * Gives a log a new `backendId`: the row of the result. One that the registry has lost is registered
+ * again. Fails if there is no log, whose table it looks into for that.
  *
  * @since 0.1.0
  * @category statements
  */
-export const renew = ({ storeId }: Pick<Incarnation, "storeId">): Statement => ({
-  sql: `UPDATE ${REGISTRY_TABLE} SET backendId = ${NEW_BACKEND_ID}
-    WHERE storeId = ?1 RETURNING backendId`,
-  params: [storeId]
+export const renew = ({ createdAt, storeId, table }: Registration): Statement => ({
+  sql: `INSERT INTO ${REGISTRY_TABLE} (storeId, tableName, backendId, createdAt)
+    SELECT ?1, ?2, ${NEW_BACKEND_ID}, ?3 WHERE ${headOf(table)} >= 0
+    ON CONFLICT (storeId) DO UPDATE SET backendId = excluded.backendId RETURNING backendId`,
+  params: [storeId, table, createdAt]
 })
 
 /**
@@ -144,7 +155,7 @@ export const renew = ({ storeId }: Pick<Incarnation, "storeId">): Statement => (
  * @since 0.1.0
  * @category statements
  */
-export const reset = (store: Omit<Incarnation, "backendId">): ReadonlyArray<Statement> => [
+export const reset = (store: Registration): ReadonlyArray<Statement> => [
   { sql: `DELETE FROM ${store.table}`, params: [] },
   renew(store)
 ]

@@ -8,6 +8,18 @@ import { REGISTRY_TABLE } from "./EventLogStatements.ts"
 import type { Statement } from "./SqlEngine.ts"
 
 /**
+ * One row if there is a table. Asks for its columns, because a look through `sqlite_schema` would
+ * pass by every store's.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const tableExists = (table: string): Statement => ({
+  sql: "SELECT 1 FROM pragma_table_info(?1) LIMIT 1",
+  params: [table]
+})
+
+/**
  * The stores after one, in the order of their ids, up to a number.
  *
  * @since 0.1.0
@@ -31,16 +43,12 @@ export const find = (storeId: Handshake.StoreId): Statement => ({
 })
 
 /**
- * One row if there is a registry. Asks for its columns, because a look through `sqlite_schema` would
- * pass by every store's table.
+ * One row if there is a registry.
  *
  * @since 0.1.0
  * @category statements
  */
-export const registryExists: Statement = {
-  sql: `SELECT 1 FROM pragma_table_info('${REGISTRY_TABLE}') LIMIT 1`,
-  params: []
-}
+export const registryExists: Statement = tableExists(REGISTRY_TABLE)
 
 /**
  * Asks for nothing.

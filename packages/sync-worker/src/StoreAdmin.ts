@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Handshake, SyncError } from "@tidelog/sync-protocol"
-import type { LogEvent, Message } from "@tidelog/sync-protocol"
+import { Handshake, LogEvent, SyncError } from "@tidelog/sync-protocol"
+import type { Message } from "@tidelog/sync-protocol"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -42,7 +42,7 @@ export const StoreInfo = Schema.Struct({
 export type StoreInfo = typeof StoreInfo.Type
 
 /**
- * `reset`, `renew` and `remove` replace the log: every connection is told and closed, and the
+ * `reset`, `renew`, `remove` and `discard` replace the log: every connection is told and closed, and the
  * server must be started again.
  *
  * @since 0.1.0
@@ -52,7 +52,13 @@ export interface StoreAdmin {
   /** Names the log that `read` reads. */
   readonly backendId: SyncError.BackendId
 
+  /** Whether the log was made when it was opened. */
+  readonly isNew: boolean
+
   readonly info: Effect.Effect<StoreInfo, StorageError>
+
+  /** Where the log ends: as `info`, without a look at every event. */
+  readonly head: Effect.Effect<LogEvent.SeqNum, StorageError>
 
   /** The events after a position, each as the text of its `PulledEvent`. */
   readonly read: (
@@ -73,6 +79,9 @@ export interface StoreAdmin {
 
   /** The store is gone. */
   readonly remove: Effect.Effect<void, StorageError>
+
+  /** Likewise, if it has no event. Whether that was so. */
+  readonly discard: Effect.Effect<boolean, StorageError>
 
   /**
    * Closes the connections of an identity. `identity`: what the authorisation returned, or a part
@@ -129,20 +138,31 @@ export const make = (options: {
       )
     )
 
+  const readHead = Effect.suspend(() => {
+    const known = tail.head()
+    return Effect.tap(log.head, (head) => Effect.sync(() => tail.correct(known, head)))
+  })
+
   return {
     backendId: log.backendId,
+    isNew: log.isNew,
     info: Effect.gen(function* () {
-      const known = tail.head()
-      const head = yield* log.head
-      tail.correct(known, head)
+      const head = yield* readHead
       return { backendId: log.backendId, head, ...(yield* log.stats), ...clients.count() }
     }),
+    head: readHead,
     read: log.read,
     restore: (events) =>
       Effect.zipRight(pushes.restore(events), Effect.suspend(clients.pumpEveryone)),
     reset: withNewId(log.reset),
     renew: withNewId(log.renew),
     remove: replace(log.remove, () => closeAll(Handshake.CloseCode.gone, "the store was deleted")),
+    discard: replace(
+      Effect.flatMap(log.head, (head) =>
+        head === LogEvent.ROOT ? Effect.as(log.remove, true) : Effect.succeed(false)
+      ),
+      () => Effect.void
+    ),
     revoke: (identity) => clients.closeWhere(isOf(identity), revoked.code, revoked.reason)
   }
 }

@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Logger from "effect/Logger"
+import * as Predicate from "effect/Predicate"
 import * as AdminOperation from "./AdminOperation.ts"
 import * as Attachment from "./Attachment.ts"
 import type { Session } from "./Connection.ts"
@@ -68,11 +69,15 @@ export const make = <E>(options: {
 
   const alarm = ObjectAlarm.make(state.storage)
 
+  /** Those that a client has been connected to. */
+  const visited = new WeakSet<LiveServer.LiveServer>()
+
   const accept = Effect.fnUntraced(function* (
-    { connections, limits, server }: LiveServer.LiveServer,
+    active: LiveServer.LiveServer,
     grant: Grant.Grant,
     request: Request
   ) {
+    const { connections, limits, server } = active
     const headers = ForwardHeaders.pick(request, forwardHeaders)
     if (Either.isLeft(headers)) {
       yield* Effect.logError("forwardHeaders failed", Cause.fail(headers.left)).pipe(
@@ -93,6 +98,7 @@ export const make = <E>(options: {
     state.acceptWebSocket(socket)
     const connection = Sockets.toConnection(socket, session)
     connections.set(socket, connection)
+    visited.add(active)
     yield* server.connect(connection)
     return new Response(null, { status: 101, webSocket: client })
   })
@@ -169,26 +175,29 @@ export const make = <E>(options: {
 
   /** A log that is lost cannot be renewed; the one that is made in its place is a new one anyway. */
   const reopen = (storeId: Handshake.StoreId, operation: AdminOperation.Reopen) =>
-    Effect.suspend(() =>
+    Effect.suspend((): Operated =>
       isIdle()
         ? Effect.succeed({})
-        : Effect.zipRight(
-            Effect.ignore(change(storeId, operation)),
+        : Effect.catchTag(change(storeId, operation), "StoreUnavailable", () =>
             Effect.map(activations.get(storeId), ({ server }) => ({
               backendId: server.admin.backendId
             }))
           )
     )
 
-  const operate = (
-    storeId: Handshake.StoreId,
-    operation: AdminOperation.Operation
-  ): Effect.Effect<
-    AdminOperation.Result,
-    AdminOperation.OperationError | LiveServer.StartFailed
-  > => {
+  /** A client may have the backendId of a store, also of an empty one: then it has to stay. */
+  const discard = (storeId: Handshake.StoreId, operation: AdminOperation.Discard) =>
+    Effect.suspend((): Operated => {
+      const current = activations.current()
+      return current === undefined || !current.server.admin.isNew || visited.has(current)
+        ? Effect.succeed({ discarded: false })
+        : change(storeId, operation)
+    })
+
+  const operate = (storeId: Handshake.StoreId, operation: AdminOperation.Operation): Operated => {
     if (operation._tag === "Revoke") return revoke(storeId, operation)
     if (operation._tag === "Reopen") return reopen(storeId, operation)
+    if (operation._tag === "Discard") return discard(storeId, operation)
     return change(storeId, operation)
   }
 
@@ -204,7 +213,7 @@ export const make = <E>(options: {
         new LiveServer.StartFailed({ cause: new Error("the log is being replaced") }),
         running.pipe(
           // Before anybody can open the store anew, and lose what they store in it.
-          Effect.tap(() => (operation._tag === "Delete" ? deleteAll : Effect.void)),
+          Effect.tap((result) => (isGone(operation, result) ? deleteAll : Effect.void)),
           Effect.ensuring(active.dispose)
         )
       )
@@ -273,6 +282,16 @@ export const make = <E>(options: {
     failed: forget
   }
 }
+
+type Operated = Effect.Effect<
+  AdminOperation.Result,
+  AdminOperation.OperationError | LiveServer.StartFailed
+>
+
+/** Whether nothing is left of a store after an operation. */
+const isGone = ({ _tag }: AdminOperation.Operation, result: AdminOperation.Result): boolean =>
+  _tag === "Delete"
+  || (Predicate.hasProperty(result, "discarded") && result.discarded)
 
 /** Refuses a connection in words that its client can read. */
 const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reason: string) => {

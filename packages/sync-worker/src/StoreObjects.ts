@@ -15,7 +15,8 @@ import type * as AdminOperation from "./AdminOperation.ts"
 export interface StoreObjectsService {
   /**
    * Has an operation done by a store's object, which is woken for it, and opens its store if there
-   * is none of this id. `Revoke` and `Reopen` make none.
+   * is none of this id. `Revoke`, `Reopen` and `Discard`
+   * make none.
    */
   readonly send: <Success, Encoded>(
     storeId: Handshake.StoreId,

@@ -15,6 +15,7 @@ import { decodeRows } from "./internal/rows.ts"
 import * as RegistryStatements from "./RegistryStatements.ts"
 import { SqlEngine } from "./SqlEngine.ts"
 import type { Statement } from "./SqlEngine.ts"
+import { tableName } from "./StoreTable.ts"
 
 /**
  * A store that has been opened at least once, and not been removed since.
@@ -73,6 +74,9 @@ export interface StoreRegistryService {
     storeId: Handshake.StoreId
   ) => Effect.Effect<Option.Option<RegisteredStore>, StorageError>
 
+  /** Whether there is a log of this id, also one that the registry has lost. To ask makes nothing. */
+  readonly hasLog: (storeId: Handshake.StoreId) => Effect.Effect<boolean, StorageError>
+
   /** Succeeds if the database answers. */
   readonly ping: Effect.Effect<void, StorageError>
 }
@@ -122,6 +126,11 @@ export const make: Effect.Effect<StoreRegistryService, never, SqlEngine> = Effec
       }),
       get: Effect.fn("StoreRegistry.get")(function* (storeId) {
         return Arr.head(yield* select("find the store", RegistryStatements.find(storeId)))
+      }),
+      hasLog: Effect.fn("StoreRegistry.hasLog")(function* (storeId) {
+        const table = yield* tableName(storeId)
+        const [result] = yield* sql.batch("find the log", [RegistryStatements.tableExists(table)])
+        return result !== undefined && result.rows.length > 0
       }),
       ping: Effect.asVoid(sql.batch("answer", [RegistryStatements.ping]))
     }

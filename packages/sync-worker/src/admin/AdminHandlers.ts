@@ -1,11 +1,12 @@
-import type * as HttpApi from "@effect/platform/HttpApi"
 /**
  * What the admin and health routes do.
  *
  * @since 0.1.0
  */
+import type * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
+import { HttpServerRequest, ParsedSearchParams } from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Handshake, LogEvent } from "@tidelog/sync-protocol"
@@ -16,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as AdminOperation from "../AdminOperation.ts"
 import { AdminStorage } from "../AdminStorage.ts"
@@ -36,6 +38,8 @@ import * as Import from "./Import.ts"
 export class AdminSecret extends Context.Tag(
   "@tidelog/sync-worker/admin/AdminHandlers/AdminSecret"
 )<AdminSecret, Redacted.Redacted>() {}
+
+const unauthorized = HttpServerResponse.schemaJson(AdminApi.Unauthorized)
 
 const PAGE_STORES = 100
 
@@ -97,11 +101,31 @@ const change = <Success, Encoded>(
   operation: AdminOperation.OperationOf<Success, Encoded>
 ) => Effect.tap(operate(storeId, operation), () => report(storeId, operation._tag))
 
-/** A restored database may have forgotten a store that its clients have open. */
+/** Whether there is a store, registered or not; `undefined` if only its object can tell. */
+const exists = (storeId: Handshake.StoreId) =>
+  Effect.flatMap(AdminStorage, (storage) =>
+    storage._tag === "Registry"
+      ? storage.registry.get(storeId).pipe(
+          Effect.flatMap((store) =>
+            Option.isSome(store) ? Effect.succeed(true) : storage.registry.hasLog(storeId)
+          ),
+          Effect.catchAll(unreadable)
+        )
+      : Effect.succeed(undefined)
+  )
+
+/**
+ * A restored database may have lost a store's registration, which is made anew, or all of a store
+ * that its clients have open.
+ */
 const renew = (storeId: Handshake.StoreId) =>
   Effect.catchTag(operate(storeId, new AdminOperation.Renew()), "StoreNotFound", (notFound) =>
-    Effect.flatMap(send(storeId, new AdminOperation.Reopen()), ({ backendId }) =>
-      backendId === undefined ? notFound : Effect.succeed({ backendId })
+    Effect.flatMap(exists(storeId), (isStored) =>
+      isStored === true
+        ? send(storeId, new AdminOperation.Renew())
+        : Effect.flatMap(send(storeId, new AdminOperation.Reopen()), ({ backendId }) =>
+            backendId === undefined ? notFound : Effect.succeed({ backendId })
+          )
     )
   )
 
@@ -147,7 +171,10 @@ const layerStores = HttpApiBuilder.group(AdminApi.Api, "stores", (handlers) =>
     .handleRaw(
       "importEvents",
       ({ path: { storeId }, request, urlParams: { after = LogEvent.ROOT } }) =>
-        Import.run({ storeId, after, body: bodyOf(request) }).pipe(
+        exists(storeId).pipe(
+          Effect.flatMap((known) =>
+            Import.run({ storeId, after, exists: known, body: bodyOf(request) })
+          ),
           Effect.tap(() => report(storeId, "Restore")),
           Effect.flatMap((imported) => Effect.orDie(HttpServerResponse.json(imported)))
         )
@@ -200,16 +227,69 @@ const layerHealth = HttpApiBuilder.group(AdminApi.Api, "health", (handlers) =>
   handlers.handle("check", () => health)
 )
 
+/** The store that a request names, for the log. */
+const storeIdOf = (url: string): Option.Option<string> =>
+  Option.fromNullable(/^\/admin\/stores\/([^/?]+)/.exec(url)?.[1]).pipe(
+    Option.flatMap(Option.liftThrowable(decodeURIComponent)),
+    Option.flatMap(Schema.decodeOption(AdminApi.StoreIdInPath))
+  )
+
+/** Says in the log who was refused what. What they gave for the secret is not in it. */
+const logRefusal = (reason: string) =>
+  Effect.flatMap(HttpServerRequest, ({ method, url }) =>
+    Effect.logWarning("request refused").pipe(
+      Effect.annotateLogs({
+        ...Option.match(storeIdOf(url), { onNone: () => ({}), onSome: (storeId) => ({ storeId }) }),
+        status: 401,
+        refusal: "Unauthorized",
+        reason,
+        method
+      })
+    )
+  )
+
+/** Fails if what was given for the secret is not it. */
+const authorise = (given: Redacted.Redacted) =>
+  Effect.flatMap(AdminSecret, (secret) =>
+    isSameSecret(Redacted.value(given), Redacted.value(secret))
+  ).pipe(
+    Effect.filterOrFail(
+      (isSame) => isSame,
+      () => new AdminApi.Unauthorized({ message: "the admin secret is missing or wrong" })
+    ),
+    Effect.tapError(({ message }) => logRefusal(message)),
+    Effect.asVoid
+  )
+
 const layerAuthorization = Layer.effect(
   AdminApi.Authorization,
   Effect.map(AdminSecret, (secret) => ({
     bearer: (given: Redacted.Redacted) =>
-      Effect.filterOrFail(
-        isSameSecret(Redacted.value(given), Redacted.value(secret)),
-        (isSame) => isSame,
-        () => new AdminApi.Unauthorized({ message: "the admin secret is missing or wrong" })
-      ).pipe(Effect.asVoid)
+      Effect.provideService(authorise(given), AdminSecret, secret)
   }))
+)
+
+/**
+ * Answers a request that no route is for: whoever looks after stores hears that, and nobody else.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const noRoute: Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  never,
+  AdminSecret | HttpServerRequest
+> = Effect.flatMap(HttpServerRequest, ({ url }) =>
+  url.startsWith("/admin/")
+    ? Effect.flatMap(HttpApiBuilder.securityDecode(HttpApiSecurity.bearer), authorise)
+    : Effect.void
+).pipe(
+  // The secret is never in the URL.
+  Effect.provideService(ParsedSearchParams, {}),
+  Effect.as(HttpServerResponse.text("Not found.\n", { status: 404 })),
+  Effect.catchTag("Unauthorized", (error) =>
+    Effect.orDie(unauthorized(error, { status: 401 }))
+  )
 )
 
 /**

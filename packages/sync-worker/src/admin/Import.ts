@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Chunking, Limits, Message } from "@tidelog/sync-protocol"
-import type { Handshake, LogEvent } from "@tidelog/sync-protocol"
+import { Chunking, Limits, LogEvent, Message } from "@tidelog/sync-protocol"
+import type { Handshake } from "@tidelog/sync-protocol"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -22,6 +22,9 @@ const limits = Limits.Limits.defaults
 
 /** Bytes of a line. An event may be written with every character escaped, as `\u00e9` is. */
 const MAX_LINE = 4 * limits.maxEventBytes
+
+/** The text may take as long as it likes, as long as some of it comes. */
+const IDLE = "1 minute"
 
 const decodeEvent = Schema.decodeUnknownEither(Message.PulledEvent)
 
@@ -65,9 +68,11 @@ const check = (
 export const run = Effect.fnUntraced(function* <E, R>(options: {
   readonly storeId: Handshake.StoreId
   readonly after: LogEvent.SeqNum
+  /** Whether there is such a store; `undefined` if only its object can tell. */
+  readonly exists: boolean | undefined
   readonly body: Stream.Stream<Uint8Array, E, R>
 }) {
-  const { after, body, storeId } = options
+  const { after, body, exists, storeId } = options
   const objects = yield* StoreObjects
 
   let batch: Array<Message.PulledEvent> = []
@@ -76,6 +81,7 @@ export const run = Effect.fnUntraced(function* <E, R>(options: {
   let last = after
   let head = after
   let imported = 0
+  let isOpened = false
 
   const stopped = (message: string) => new AdminApi.ImportInterrupted({ head, message })
 
@@ -87,6 +93,7 @@ export const run = Effect.fnUntraced(function* <E, R>(options: {
     batch = []
     bytes = 0
     if (!Batch.isNonEmpty(events)) return Effect.void
+    isOpened = true
     return objects.send(storeId, new AdminOperation.Restore({ events })).pipe(
       Effect.map(() => {
         imported += events.length
@@ -113,16 +120,34 @@ export const run = Effect.fnUntraced(function* <E, R>(options: {
     last = decoded.right.eventEncoded.seqNum
   })
 
-  const info = yield* objects
-    .send(storeId, new AdminOperation.Info())
-    .pipe(Effect.catchTag("InvalidEvents", (error) => Effect.die(error)))
-  if (info.head !== after) return yield* new AdminOperation.NotAtHead({ head: info.head })
-  yield* body.pipe(
-    Stream.mapError(() => stopped("the text of the events broke off")),
-    Ndjson.lines(MAX_LINE),
-    Stream.runForEach((lines) => Effect.forEach(lines, take, { discard: true })),
-    Effect.catchTag("UnreadableLine", ({ line, message }) => invalid(line, message))
+  /** A store that is not there is not made only to hear that it is empty. */
+  const readHead = Effect.suspend(() => {
+    if (exists === false) return Effect.succeed(LogEvent.ROOT)
+    isOpened = true
+    return objects.send(storeId, new AdminOperation.Head()).pipe(
+      Effect.map(({ head }) => head),
+      Effect.catchTag("InvalidEvents", (error) => Effect.die(error))
+    )
+  })
+
+  /** A store that was made for nothing is deleted again. Its object knows whether it was. */
+  const discard = Effect.suspend(() =>
+    imported > 0 || exists === true || !isOpened
+      ? Effect.void
+      : Effect.ignore(objects.send(storeId, new AdminOperation.Discard()))
   )
-  yield* flush
-  return { imported, head }
+
+  return yield* Effect.gen(function* () {
+    const standing = yield* readHead
+    if (standing !== after) return yield* new AdminOperation.NotAtHead({ head: standing })
+    yield* body.pipe(
+      Stream.mapError(() => stopped("the text of the events broke off")),
+      Stream.timeoutFail(() => stopped("nothing of the events came for a minute"), IDLE),
+      Ndjson.lines(MAX_LINE),
+      Stream.runForEach((lines) => Effect.forEach(lines, take, { discard: true })),
+      Effect.catchTag("UnreadableLine", ({ line, message }) => invalid(line, message))
+    )
+    yield* flush
+    return { imported, head }
+  }).pipe(Effect.ensuring(discard))
 })
