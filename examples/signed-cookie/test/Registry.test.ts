@@ -85,7 +85,12 @@ it("[ADMIN-4][HEALTH-1] a store is asked of its own database; health is that of 
   expect(await Effect.runPromise(registry.get("none"))).toEqual(Option.none())
   expect(await Effect.runPromise(registry.hasLog("one"))).toBe(true)
   expect(await Effect.runPromise(registry.hasLog("none"))).toBe(false)
-  for (const asked of [registry.get("two"), registry.hasLog("two"), registry.ping, registry.list({ limit: 1 })]) {
+  for (const asked of [
+    registry.get("two"),
+    registry.hasLog("two"),
+    registry.ping,
+    registry.list({ limit: 1 })
+  ]) {
     expect(await Effect.runPromise(Effect.flip(Effect.asVoid(asked)))).toBe(failure)
   }
 })

@@ -290,8 +290,7 @@ type Operated = Effect.Effect<
 
 /** Whether nothing is left of a store after an operation. */
 const isGone = ({ _tag }: AdminOperation.Operation, result: AdminOperation.Result): boolean =>
-  _tag === "Delete"
-  || (Predicate.hasProperty(result, "discarded") && result.discarded)
+  _tag === "Delete" || (Predicate.hasProperty(result, "discarded") && result.discarded)
 
 /** Refuses a connection in words that its client can read. */
 const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reason: string) => {

@@ -156,6 +156,55 @@ describe("who may look after stores", () => {
     ).resolves.toMatchObject({ _tag: "Unauthorized" })
   })
 
+  it("[ADMIN-1] a request that no route is for is refused alike, and is no mistake", async () => {
+    for (const [method, route] of [
+      ["PUT", "/admin/stores/kept"],
+      ["POST", "/admin/stores"],
+      ["GET", "/admin/stores/kept/elsewhere"],
+      ["PROPFIND", "/admin/openapi.json"]
+    ] as const) {
+      expect(await answerOf(await call(`d1${route}`, { method }, "Bearer wrong"))).toEqual([
+        401,
+        { _tag: "Unauthorized", message: "the admin secret is missing or wrong" }
+      ])
+      expect((await call(`d1${route}`, { method })).status).toBe(404)
+    }
+    expect((await call("d1/health", { method: "PUT" }, "")).status).toBe(404)
+    // What is logged in the end is logged after all that.
+    await call("d1/admin/stores/last-of-these", {}, "")
+    await expect.poll(() => server.lines.join("\n")).toContain("last-of-these")
+    expect(server.lines.filter((text) => text.includes("the request failed"))).toEqual([])
+  })
+
+  it("[ADMIN-1] each refusal is a line of the log, with the store and without a secret", async () => {
+    for (const [index, [method, route]] of [
+      ["GET", "d1/admin/stores/a%2Fb-0"],
+      ["PUT", "d1/admin/stores/a%2Fb-1"],
+      ["POST", "d1/admin/stores/a%2Fb-2/revoke?secret=hush"]
+    ].entries()) {
+      await call(route ?? "", { method: method ?? "" }, "Bearer hush")
+      const storeId = `a/b-${index}`
+      const found = () => server.lines.filter((text) => text.includes(`"${storeId}"`))
+      await expect.poll(found).toHaveLength(1)
+      expect(JSON.parse(found()[0] ?? "")).toMatchObject({
+        message: "request refused",
+        logLevel: "WARN",
+        annotations: {
+          status: 401,
+          refusal: "Unauthorized",
+          reason: "the admin secret is missing or wrong",
+          method,
+          storeId
+        }
+      })
+    }
+    await call("d1/admin/stores/%E0%A4%A", {}, "Bearer hush")
+    await call("d1/admin/stores", {}, "Bearer hush")
+    await call("d1/admin/stores/a%2Fb-3", {}, "Bearer hush")
+    await expect.poll(() => server.lines.join("\n")).toContain("a/b-3")
+    for (const secret of ["hush", SECRET]) expect(server.lines.join("\n")).not.toContain(secret)
+  })
+
   it("[ADMIN-1] is nobody without a secret: every route is not found", async () => {
     for (const [method, route] of routes) {
       for (const authorization of ["Bearer ", `Bearer ${SECRET}`]) {
@@ -259,7 +308,6 @@ describe("a store at a glance", () => {
       failure(({ stores }) => stores.reset(path("nobody"))),
       failure(({ stores }) => stores.renew(path("nobody"))),
       failure(({ stores }) => stores.delete(path("nobody"))),
-      failure(({ stores }) => stores.revoke({ ...path("nobody"), payload: { identity: "a" } })),
       failure(({ exportEvents }) => Stream.runDrain(exportEvents("nobody")))
     ]
     for (const error of await Promise.all(all)) {

@@ -4,18 +4,23 @@ import { describe, expect, it } from "@effect/vitest"
 import type { Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { Line } from "../src/admin/AdminApi.ts"
 import * as AdminHandlers from "../src/admin/AdminHandlers.ts"
+import * as Import from "../src/admin/Import.ts"
 import * as AdminOperation from "../src/AdminOperation.ts"
 import { handleAdmin, matchAdminRequest } from "../src/AdminRoutes.ts"
 import { AdminStorage } from "../src/AdminStorage.ts"
+import { CloudflareEnv, layerStoreObjects } from "../src/CloudflareEnv.ts"
 import * as Ndjson from "../src/internal/ndjson.ts"
 import { isSameSecret } from "../src/internal/secret.ts"
 import { VERSION } from "../src/internal/version.ts"
+import { StoreObjects } from "../src/StoreObjects.ts"
+import type { StoreObjectsService } from "../src/StoreObjects.ts"
 
 const ctx = {} as Parameters<typeof handleAdmin>[2]
 
@@ -51,6 +56,8 @@ const makeObjects = (count: number) => {
           ...(end > after ? { last: end } : {})
         }
       }
+      case "Discard":
+        return { discarded: true }
       case "Restore":
         seen.restored.push(operation.events.length)
         return undefined
@@ -58,11 +65,15 @@ const makeObjects = (count: number) => {
         throw new Error("not asked for")
     }
   }
-  const admin = (text: string) =>
-    Effect.runPromise(
-      AdminOperation.answer(text, (_, operation) => Effect.sync(() => operate(operation)))
-    )
-  return { seen, admin, namespace: { idFromName: (name: string) => name, get: () => ({ admin }) } }
+  const answer = (text: string) =>
+    AdminOperation.answer(text, (_, operation) => Effect.sync(() => operate(operation)))
+  const admin = (text: string) => Effect.runPromise(answer(text))
+  return {
+    seen,
+    answer,
+    admin,
+    namespace: { idFromName: (name: string) => name, get: () => ({ admin }) }
+  }
 }
 
 const call = (env: object, path: string, init: RequestInit = {}) =>
@@ -154,6 +165,64 @@ describe("an import", () => {
     expect(await response.json()).toEqual({ imported: 5_000, head: 5_000 })
     expect(Math.max(...seen.restored)).toBeLessThan(1_000)
   })
+})
+
+describe("what does not come", () => {
+  const never = () => new Promise<string>(() => {})
+
+  const objects = Layer.provide(
+    layerStoreObjects(),
+    Layer.succeed(CloudflareEnv, {
+      WEBSOCKET_SERVER: { idFromName: (name: string) => name, get: () => ({ admin: never }) }
+    })
+  )
+
+  it.effect("[ADMIN-15] an object has thirty seconds to answer", () =>
+    Effect.gen(function* () {
+      const { send } = yield* StoreObjects
+      const fiber = yield* Effect.fork(Effect.flip(send("s", new AdminOperation.Info())))
+      yield* TestClock.adjust("29 seconds")
+      expect(yield* Fiber.poll(fiber)).toEqual(Option.none())
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(fiber)).toMatchObject({
+        _tag: "StoreUnavailable",
+        message: "the store cannot be reached just now"
+      })
+    }).pipe(Effect.provide(objects))
+  )
+
+  it.effect("[ADMIN-15] the text of an import may pause for a minute, and take longer", () =>
+    Effect.gen(function* () {
+      const { answer } = makeObjects(0)
+      const send: StoreObjectsService["send"] = (storeId, operation) =>
+        AdminOperation.encode({ storeId, operation }).pipe(
+          Effect.orDie,
+          Effect.flatMap(answer),
+          Effect.flatMap((text) => AdminOperation.readAnswer(operation, text))
+        )
+      const body = Stream.range(1, 3).pipe(
+        Stream.rechunk(1),
+        Stream.map((seqNum) => new TextEncoder().encode(`${toLine(event(seqNum))}\n`)),
+        Stream.tap(() => Effect.sleep("50 seconds")),
+        Stream.concat(Stream.never)
+      )
+      const fiber = yield* Import.run({ storeId: "s", after: 0, exists: undefined, body }).pipe(
+        Effect.provideService(StoreObjects, { send }),
+        Effect.flip,
+        Effect.fork
+      )
+      for (const pause of ["50 seconds", "50 seconds", "50 seconds", "59 seconds"] as const) {
+        yield* TestClock.adjust(pause)
+        expect(yield* Fiber.poll(fiber)).toEqual(Option.none())
+      }
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(fiber)).toMatchObject({
+        _tag: "ImportInterrupted",
+        head: 0,
+        message: "nothing of the events came for a minute"
+      })
+    })
+  )
 })
 
 describe("lines", () => {

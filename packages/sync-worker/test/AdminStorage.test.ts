@@ -191,7 +191,13 @@ describe("an import", () => {
     const count = 10_000
     const all = Stream.range(1, count).pipe(
       Stream.map((seqNum): Message.PulledEvent => ({
-        eventEncoded: { name: "e", seqNum, parentSeqNum: seqNum - 1, clientId: "c", sessionId: "s" },
+        eventEncoded: {
+          name: "e",
+          seqNum,
+          parentSeqNum: seqNum - 1,
+          clientId: "c",
+          sessionId: "s"
+        },
         metadata: Option.none()
       }))
     )
@@ -208,7 +214,11 @@ describe("an import", () => {
   const failing = [
     ["a line that is no event", "nonsense\n", 422],
     ["a chain that does not begin", line(events(2)[0]), 422],
-    ["an event that the store does not take", line({ ...events(1)[0], args: "x".repeat(2_000) }), 422],
+    [
+      "an event that the store does not take",
+      line({ ...events(1)[0], args: "x".repeat(2_000) }),
+      422
+    ],
     ["no line", null, 200]
   ] as const
 
@@ -220,10 +230,9 @@ describe("an import", () => {
         expect(answer).toMatchObject([status, { head: 0 }])
         expect(await left(storeId, worker)).toEqual([])
       }
-      expect(await call(`${worker}/admin/stores/behind/events?after=5`, { method: "POST" })).toEqual([
-        409,
-        { _tag: "NotAtHead", head: 0 }
-      ])
+      expect(
+        await call(`${worker}/admin/stores/behind/events?after=5`, { method: "POST" })
+      ).toEqual([409, { _tag: "NotAtHead", head: 0 }])
       expect(await left("behind", worker)).toEqual([])
       // The same object serves the next one.
       expect(await importText("in-vain-0", line(events(1)[0]), worker)).toEqual([

@@ -70,8 +70,10 @@ const describeRegistry = (name: string, engine: Layer.Layer<SqlEngine>) => {
           _tag: "Some",
           value: { storeId: "found", backendId }
         })
+        expect(yield* registry.hasLog("found")).toBe(true)
         for (const storeId of ["Found", "foun", "found ", "'"]) {
           expect(yield* registry.get(storeId)).toEqual(Option.none())
+          expect(yield* registry.hasLog(storeId)).toBe(false)
         }
       }).pipe(Effect.provide(layer))
     )

@@ -287,9 +287,7 @@ export const noRoute: Effect.Effect<
   // The secret is never in the URL.
   Effect.provideService(ParsedSearchParams, {}),
   Effect.as(HttpServerResponse.text("Not found.\n", { status: 404 })),
-  Effect.catchTag("Unauthorized", (error) =>
-    Effect.orDie(unauthorized(error, { status: 401 }))
-  )
+  Effect.catchTag("Unauthorized", (error) => Effect.orDie(unauthorized(error, { status: 401 })))
 )
 
 /**

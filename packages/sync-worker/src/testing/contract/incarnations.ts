@@ -129,6 +129,17 @@ export const declareReopening = <E>({ newStoreId, visit }: Harness<E>): void => 
     })
   )
 
+  reopening("[LOG-2] is new when it is made, and never again", (visit) =>
+    Effect.gen(function* () {
+      expect(yield* visit((log) => Effect.succeed(log.isNew))).toBe(true)
+      expect(yield* visit((log) => Effect.succeed(log.isNew))).toBe(false)
+      yield* visit((log) => log.reset)
+      expect(yield* visit((log) => Effect.succeed(log.isNew))).toBe(false)
+      yield* visit((log) => log.remove)
+      expect(yield* visit((log) => Effect.succeed(log.isNew))).toBe(true)
+    })
+  )
+
   reopening("[LOG-6] a renewal keeps the events and makes another backendId", (visit) =>
     Effect.gen(function* () {
       const old = yield* visit((log) => Effect.as(log.append(events(1, 3)), log))
