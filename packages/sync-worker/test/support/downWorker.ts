@@ -28,10 +28,7 @@ const watched = (database: D1Database) => ({
   batch: async (statements: Array<D1PreparedStatement>) => tally(await database.batch(statements))
 })
 
-const withWatched = <Env extends object>(env: Env): Env => ({
-  ...env,
-  DB: watched(Reflect.get(env, "DB"))
-})
+const withWatched = (env: object) => ({ ...env, DB: watched(Reflect.get(env, "DB")) })
 
 export class SyncBackendDO extends makeDurableObject({ limits: { maxEventBytes: 1_000 } }) {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
