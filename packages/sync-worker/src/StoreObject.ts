@@ -152,7 +152,8 @@ export const make = <E>(options: {
 
   /**
    * Ends an access at once, whatever the storage does: nothing is started for it, and so nothing is
-   * made. If the server is just starting, those who wait for it are let in first.
+   * made. If the server is just starting, those who wait for it are let in first: a socket that is
+   * closed before the response that opens it is out stays half open for seconds.
    */
   const revoke = (storeId: Handshake.StoreId, operation: AdminOperation.Revoke) =>
     Effect.suspend(() => {
@@ -161,7 +162,7 @@ export const make = <E>(options: {
       return Effect.flatMap(Sleeping.revoke(state, operation.identity), (closed) => {
         const pending = activations.pending()
         if (pending === undefined) return Effect.succeed({ closed })
-        return Effect.flatMap(pending, ({ runtime, server }) =>
+        return Effect.flatMap(Effect.zipLeft(pending, Effect.sleep(0)), ({ runtime, server }) =>
           Effect.provide(server.admin.revoke(operation.identity), runtime)
         ).pipe(
           Effect.map((more) => ({ closed: closed + more })),

@@ -1,9 +1,10 @@
-/** Workers whose database can be made to fail, and tells how much is read in it. */
+/** Workers whose database can be made to fail or to wait, and tells how much is read in it. */
 import { makeDurableObject, makeWorker } from "../../src/index.ts"
 import type { SyncWorker } from "../../src/index.ts"
 
-/** Both outlive the objects, which share them with the Worker. */
+/** All of them outlive the objects, which share them with the Worker. */
 let isDown = false
+let isSlow = false
 let rowsRead = 0
 
 const tally = <Results extends ReadonlyArray<D1Result>>(results: Results): Results => {
@@ -25,7 +26,10 @@ const watched = (database: D1Database) => ({
     if (isDown) throw new Error("the database is down")
     return prepared(database.prepare(sql))
   },
-  batch: async (statements: Array<D1PreparedStatement>) => tally(await database.batch(statements))
+  batch: async (statements: Array<D1PreparedStatement>) => {
+    while (isSlow) await new Promise((resolve) => setTimeout(resolve, 20))
+    return tally(await database.batch(statements))
+  }
 })
 
 const withWatched = (env: object) => ({ ...env, DB: watched(Reflect.get(env, "DB")) })
@@ -63,6 +67,7 @@ export default {
     switch (name) {
       case "down":
         isDown = searchParams.has("yes")
+        isSlow = searchParams.has("slow")
         return new Response()
       case "rows":
         return Response.json(rowsRead)
