@@ -13,11 +13,11 @@ const tally = <Results extends ReadonlyArray<D1Result>>(results: Results): Resul
 }
 
 const prepared = (statement: D1PreparedStatement): D1PreparedStatement => {
-  const { all } = statement
+  const all = statement.all.bind(statement)
+  const bind = statement.bind.bind(statement)
   return Object.assign(statement, {
-    bind: (...params: ReadonlyArray<unknown>) =>
-      prepared(Object.getPrototypeOf(statement).bind.apply(statement, params)),
-    all: async () => tally([await all.call(statement)])[0]
+    bind: (...params: ReadonlyArray<unknown>) => prepared(bind(...params)),
+    all: async () => tally([await all()])[0]
   })
 }
 
