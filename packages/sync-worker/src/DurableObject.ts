@@ -33,7 +33,10 @@ export interface ObjectOptions {
    * request that returns them.
    */
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
-  /** How clients may connect; by WebSocket if not told. Others are refused with a reason. */
+  /**
+   * How clients may connect: by WebSocket (`ws`) if not told, and so far by nothing else, as `http` and
+   * `do-rpc` are reserved names. Others are refused with a reason.
+   */
   readonly enabledTransports?: Iterable<StoreObject.Transport>
 }
 

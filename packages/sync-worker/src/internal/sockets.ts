@@ -12,13 +12,29 @@ const quietly = (use: () => void): void => {
   }
 }
 
-/** A hibernating socket as a connection. */
-export const toConnection = (socket: WebSocket, session: Session): Connection => {
+/**
+ * Whether a socket is open: one that was closed from our side stays with the object until its other
+ * end answers, and what it still sends is for nobody.
+ */
+export const isOpen = ({ readyState }: WebSocket): boolean => readyState === OPEN
+
+/** As the standard has it. */
+const OPEN = 1
+
+/** A hibernating socket as a connection. `closed`: told when it is closed from our side. */
+export const toConnection = (
+  socket: WebSocket,
+  session: Session,
+  closed: () => void
+): Connection => {
   const encode = Attachment.encoder(session)
   return {
     session,
     send: (frame) => quietly(() => socket.send(frame)),
-    close: (code, reason) => close(socket, code, reason),
+    close: (code, reason) => {
+      close(socket, code, reason)
+      closed()
+    },
     save: (state) => quietly(() => socket.serializeAttachment(encode(state)))
   }
 }
