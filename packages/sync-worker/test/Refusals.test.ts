@@ -28,14 +28,27 @@ const follow = async (storeId: string) => {
   return client
 }
 
+/** Somebody who does not answer a close, and how to be closed. */
+const rudeClient = async (storeId: string) => {
+  const client = await RudeClient.open(urlOf(storeId))
+  onTestFinished(() => client.hangUp())
+  return {
+    send: (text: string) => client.send(text),
+    provoke: () => {
+      client.send("nonsense")
+      return client.until((received) => received.includes("not a frame of this protocol"))
+    }
+  }
+}
+
 interface Line {
   readonly level: string
   readonly message: string
   readonly [annotation: string]: unknown
 }
 
-/** The lines about a store, warnings and errors. */
-const linesOf = (storeId: string): ReadonlyArray<Line> =>
+/** The lines about a store, or about none: warnings and errors. */
+const linesOf = (storeId: string | undefined): ReadonlyArray<Line> =>
   lines
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line))
@@ -195,39 +208,41 @@ describe("a connection that the object refuses", () => {
 
 it("[REFUSE-5] a connection that is put off when it wakes a store is a line", async () => {
   const client = await follow("once")
+  const rude = await rudeClient("once")
+  await rude.provoke()
   await evict("once")
   client.send(client.pushFrame("2", events(1)))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  // While the store is about to be started.
+  rude.send("more nonsense")
   const reason = "the store cannot be opened just now"
   expect(await client.closed).toEqual({ code: 1013, reason })
-  const warnings = (await logged("once", 2)).filter(({ level }) => level === "WARN")
-  expect(warnings).toEqual([
+  const warnings = (await logged("once", 3)).filter(({ level }) => level === "WARN")
+  expect(warnings).toMatchObject([
+    { code: 1007 },
     { ...refused(1013, reason, { storeId: "once" }), message: "connection closed" }
   ])
+  expect(linesOf(undefined)).toEqual([])
 })
 
 describe("a socket whose other end does not answer its close", () => {
   it("[LIMIT-5][REFUSE-5] takes nobody's place, and says nothing more", async () => {
     const storeId = "crowded"
-    const reader = await follow(storeId)
-    const rude = await Promise.all([1, 2].map(() => RudeClient.open(urlOf(storeId))))
-    onTestFinished(() => rude.forEach((client) => client.hangUp()))
-    expect((await (await connect(storeId)).closed).code).toBe(1013)
-    for (const client of rude) {
-      client.send("nonsense")
-      await client.until((received) => received.includes("not a frame of this protocol"))
-    }
-    const next = await follow(storeId)
-    await evict(storeId)
-    for (const client of rude) client.send("more nonsense")
+    const readers = [await follow(storeId), await follow(storeId)]
+    const rude = await rudeClient(storeId)
+    const full = { code: 1013, reason: "the store has 3 connections, and takes no more just now" }
+    expect(await (await connect(storeId)).closed).toEqual(full)
+    await rude.provoke()
     const last = await follow(storeId)
-    for (const client of rude) client.send("more nonsense")
+    rude.send("more nonsense")
     last.send(last.pushFrame("2", events(1)))
     expect(await last.exit("2")).toEqual(accepted)
-    for (const client of [reader, next, last]) {
+    for (const client of [...readers, last]) {
       await client.until(() => client.seqNums("1").length === 1)
     }
-    expect((await (await connect(storeId)).closed).code).toBe(1013)
-    const all = await logged(storeId, 4)
-    expect(all.map(({ code }) => code)).toEqual([1013, 1007, 1007, 1013])
+    expect(await (await connect(storeId)).closed).toEqual(full)
+    const all = await logged(storeId, 3)
+    expect(all.map(({ code }) => code)).toEqual([1013, 1007, 1013])
+    expect(linesOf(undefined)).toEqual([])
   })
 })
