@@ -25,8 +25,11 @@ import { matchSyncRequest } from "./SyncRequest.ts"
  * @category models
  */
 export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
-  /** What differs from `Limits.defaults` in opening a connection. */
-  readonly limits?: Partial<Pick<Limits.LimitsService, "maxPayloadBytes" | "maxStoreIdLength">>
+  /**
+   * What differs from `Limits.defaults`. The Worker enforces `maxPayloadBytes` and `maxStoreIdLength`,
+   * and leaves the others to the object, so both may be told the same.
+   */
+  readonly limits?: Partial<Limits.LimitsService>
 }
 
 /**
