@@ -4,6 +4,9 @@
  * @since 0.1.0
  */
 
+import * as Effect from "effect/Effect"
+import * as Refusals from "./internal/refusals.ts"
+
 /**
  * - `enableCORS`: puts the headers on every answer that let a page of another origin read it, and
  *   answers preflights.
@@ -52,8 +55,12 @@ export const guard = (
 ): Promise<Response> => {
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return next()
   if (!isAllowed(options, request)) {
-    return Promise.resolve(
-      new Response("This origin may not connect.\n", { status: 403, headers: { vary: "origin" } })
+    return Effect.runPromise(
+      Refusals.answerHttp(request, {
+        status: 403,
+        reason: "This origin may not connect.",
+        headers: { vary: "origin" }
+      })
     )
   }
   if (options.enableCORS !== true) return next()

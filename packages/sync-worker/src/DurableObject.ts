@@ -33,7 +33,10 @@ export interface ObjectOptions {
    * request that returns them.
    */
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
-  /** How clients may connect; by WebSocket if not told. Others are refused with a reason. */
+  /**
+   * How clients may connect: by WebSocket (`ws`) if not told, and so far by nothing else, as `http` and
+   * `do-rpc` are reserved names. Others are refused with a reason.
+   */
   readonly enabledTransports?: Iterable<StoreObject.Transport>
 }
 
@@ -50,7 +53,10 @@ export interface DurableObjectOptions<
   extends SyncHooks.HookOptions<RPush, RPull, RPushRes, RPullRes>, ObjectOptions {
   /** Where the events are kept. A Worker with admin or health routes is told the same. */
   readonly storage?: StorageOption
-  /** What differs from `Limits.defaults`. */
+  /**
+   * What differs from `Limits.defaults`. The Worker may be told the same: `maxPayloadBytes` and
+   * `maxStoreIdLength` are for it, as they are enforced before an object is woken.
+   */
   readonly limits?: Partial<Limits.LimitsService>
   /** Where spans are sent, if they are to be made. A function is given the bindings, with secrets. */
   readonly otel?: Telemetry.OtelOptions | ((env: object) => Telemetry.OtelOptions | undefined)

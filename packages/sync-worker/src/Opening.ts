@@ -14,7 +14,7 @@ import type { ObjectsOptions } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
 import * as Grant from "./Grant.ts"
 import { expiryOf } from "./internal/expiry.ts"
-import * as Sockets from "./internal/sockets.ts"
+import * as Refusals from "./internal/refusals.ts"
 import * as SyncAuth from "./SyncAuth.ts"
 import { matchSyncRequest } from "./SyncRequest.ts"
 
@@ -25,8 +25,11 @@ import { matchSyncRequest } from "./SyncRequest.ts"
  * @category models
  */
 export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
-  /** What differs from `Limits.defaults` in opening a connection. */
-  readonly limits?: Partial<Pick<Limits.LimitsService, "maxPayloadBytes" | "maxStoreIdLength">>
+  /**
+   * What differs from `Limits.defaults`. The Worker enforces `maxPayloadBytes` and `maxStoreIdLength`,
+   * and leaves the others to the object, so both may be told the same.
+   */
+  readonly limits?: Partial<Limits.LimitsService>
 }
 
 /**
@@ -62,10 +65,7 @@ export const answer = (request: Request, env: object, opening: Opening) =>
   connect(request, env, opening).pipe(
     Effect.catchTags({
       Refused: ({ code, reason }) =>
-        Effect.logWarning("connection refused").pipe(
-          Effect.annotateLogs({ code, reason }),
-          Effect.as(Sockets.refuse(code, reason))
-        ),
+        Refusals.answerUpgrade(code, reason, Refusals.originOf(request)),
       MissingBinding: (error) =>
         Effect.as(
           Effect.logError(error.message),
@@ -159,12 +159,3 @@ const jsonBytes = (value: unknown): number =>
     Either.try(() => Chunking.byteLength(JSON.stringify(value))),
     () => Number.POSITIVE_INFINITY
   )
-
-/**
- * The store that a request names, for the log: valid or not.
- *
- * @since 0.1.0
- * @category operations
- */
-export const storeIdOf = (request: Request): string =>
-  new URL(request.url).searchParams.get("storeId")?.slice(0, 256) ?? ""

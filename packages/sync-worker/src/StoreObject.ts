@@ -19,6 +19,7 @@ import * as Grant from "./Grant.ts"
 import * as Activations from "./internal/activations.ts"
 import * as LiveServer from "./internal/liveServer.ts"
 import * as ObjectAlarm from "./internal/objectAlarm.ts"
+import * as Refusals from "./internal/refusals.ts"
 import * as Sleeping from "./internal/sleeping.ts"
 import * as Sockets from "./internal/sockets.ts"
 import { isUpgrade } from "./internal/upgrade.ts"
@@ -26,7 +27,9 @@ import { isUpgrade } from "./internal/upgrade.ts"
 export type { ObjectState, ServerLayer } from "./internal/liveServer.ts"
 
 /**
- * How a client may reach a store. `ws` is the one that is served today.
+ * How a client may reach a store. Only `ws` is served so far: `http` and `do-rpc` are names that are
+ * reserved for what the official package has under them, and a backend that enables nothing else
+ * refuses everybody.
  *
  * @since 0.1.0
  * @category models
@@ -73,33 +76,31 @@ export const make = <E>(options: {
   const visited = new WeakSet<LiveServer.LiveServer>()
 
   const accept = Effect.fnUntraced(function* (
-    active: LiveServer.LiveServer,
+    live: LiveServer.LiveServer,
     grant: Grant.Grant,
     request: Request
   ) {
-    const { connections, limits, server } = active
+    const { limits } = live
     const headers = ForwardHeaders.pick(request, forwardHeaders)
     if (Either.isLeft(headers)) {
       yield* Effect.logError("forwardHeaders failed", Cause.fail(headers.left)).pipe(
-        Effect.annotateLogs({ storeId: grant.storeId, connectionId: grant.connectionId })
+        Effect.annotateLogs(Refusals.ownerOf(grant))
       )
-      return Sockets.refuse(Handshake.CloseCode.internalError, "the server made a mistake")
+      return yield* refuse(grant, "internalError", "the server made a mistake")
     }
     const session: Session = { ...grant, headers: headers.right }
     if (!Attachment.fits(session, limits.maxSubscriptions)) {
       const reason = "payload, identity and headers are too large to be kept with the connection"
       return yield* refuse(grant, "payloadTooLarge", reason)
     }
-    if (connections.size >= limits.maxSockets) {
+    if (live.connections.size >= limits.maxSockets) {
       const reason = `the store has ${limits.maxSockets} connections, and takes no more just now`
       return yield* refuse(grant, "tryAgainLater", reason)
     }
     const { 0: client, 1: socket } = new WebSocketPair()
     state.acceptWebSocket(socket)
-    const connection = Sockets.toConnection(socket, session)
-    connections.set(socket, connection)
-    visited.add(active)
-    yield* server.connect(connection)
+    visited.add(live)
+    yield* live.server.connect(LiveServer.open(live, socket, session))
     return new Response(null, { status: 101, webSocket: client })
   })
 
@@ -112,6 +113,7 @@ export const make = <E>(options: {
     Effect.suspend(() => {
       const pending = activations.pending()
       if (pending !== undefined) return pending
+      if (!Sockets.isOpen(socket)) return Effect.succeed(undefined)
       const attachment = Attachment.decode(socket.deserializeAttachment())
       return Either.isLeft(attachment)
         ? Effect.as(Sleeping.closeUnreadable(socket), undefined)
@@ -211,7 +213,10 @@ export const make = <E>(options: {
       const running = run(active, storeId, operation)
       if (!AdminOperation.replacesLog(operation)) return running
       return activations.replace(
-        new LiveServer.StartFailed({ cause: new Error("the log is being replaced") }),
+        new LiveServer.StartFailed({
+          reason: "the log of the store is being replaced",
+          cause: new Error("the log is being replaced")
+        }),
         running.pipe(
           // Before anybody can open the store anew, and lose what they store in it.
           Effect.tap((result) => (isGone(operation, result) ? deleteAll : Effect.void)),
@@ -238,23 +243,25 @@ export const make = <E>(options: {
         operate(storeId, operation).pipe(
           Effect.catchTag(
             "StartFailed",
-            () => new AdminOperation.StoreUnavailable({ message: CANNOT_OPEN })
+            () => new AdminOperation.StoreUnavailable({ message: LiveServer.CANNOT_OPEN })
           )
         )
       ),
 
     fetch: (request) => {
       const grant = Grant.decode(request.headers.get(Grant.HEADER))
-      if (Either.isLeft(grant)) return Effect.succeed(new Response("Forbidden\n", { status: 403 }))
-      const transport = transportOf(request)
-      if (!transports.has(transport)) {
-        return Effect.as(logRefusal(grant.right, { transport }), refuseTransport(transport))
+      if (Either.isLeft(grant)) {
+        return Refusals.answerHttp(request, { status: 403, reason: "Forbidden" })
       }
+      const transport = transportOf(request)
+      if (!transports.has(transport)) return refuseTransport(request, grant.right, transport)
       return activations.get(grant.right.storeId).pipe(
         Effect.flatMap((active) =>
           Effect.provide(accept(active, grant.right, request), active.runtime)
         ),
-        Effect.catchTag("StartFailed", () => refuse(grant.right, "tryAgainLater", CANNOT_OPEN))
+        Effect.catchTag("StartFailed", ({ reason }) =>
+          Effect.provide(refuse(grant.right, "tryAgainLater", reason), Logger.json)
+        )
       )
     },
 
@@ -269,7 +276,7 @@ export const make = <E>(options: {
       if (current !== undefined) return receive(current)
       return activationOf(socket).pipe(
         Effect.flatMap((active) => Effect.promise(() => receive(active))),
-        Effect.catchTag("StartFailed", () => Sleeping.putOff(socket, CANNOT_OPEN)),
+        Effect.catchTag("StartFailed", ({ reason }) => LiveServer.putOff(socket, reason)),
         Effect.runPromise
       )
     },
@@ -294,27 +301,23 @@ const isGone = ({ _tag }: AdminOperation.Operation, result: AdminOperation.Resul
   _tag === "Delete" || (Predicate.hasProperty(result, "discarded") && result.discarded)
 
 /** Refuses a connection in words that its client can read. */
-const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reason: string) => {
-  const code = Handshake.CloseCode[name]
-  return Effect.map(logRefusal(grant, { code, reason }), () => Sockets.refuse(code, reason))
-}
-
-const logRefusal = ({ connectionId, storeId }: Grant.Grant, why: Record<string, unknown>) =>
-  Effect.logWarning("connection refused").pipe(
-    Effect.annotateLogs({ ...why, storeId, connectionId }),
-    // The server brings its own logger, but there may be none.
-    Effect.provide(Logger.json)
+const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reason: string) =>
+  Effect.annotateLogs(
+    Refusals.answerUpgrade(Handshake.CloseCode[name], reason),
+    Refusals.ownerOf(grant)
   )
-
-const CANNOT_OPEN = "the store cannot be opened just now"
 
 const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws"]
 
 const transportOf = (request: Request): Transport => (isUpgrade(request) ? "ws" : "http")
 
-const refuseTransport = (transport: Transport): Response => {
+/** The server is not started for it. */
+const refuseTransport = (request: Request, grant: Grant.Grant, transport: Transport) => {
   const reason = `this backend does not take the transport ${transport}`
   return transport === "ws"
-    ? Sockets.refuse(Handshake.CloseCode.badRequest, reason)
-    : new Response(`${reason}\n`, { status: 400 })
+    ? Effect.provide(refuse(grant, "badRequest", reason), Logger.json)
+    : Effect.annotateLogs(
+        Refusals.answerHttp(request, { status: 400, reason }),
+        Refusals.ownerOf(grant)
+      )
 }

@@ -101,7 +101,7 @@ type Identity = NonNullable<unknown> | null | undefined | void
  * the client to the hooks, as JSON, or nothing. An `expiresAt` in it (milliseconds since the epoch, a
  * Date, or an ISO string) is when the connection ends. It refuses by throwing, rejecting or failing
  * with `Unauthorized` or `Forbidden`, and puts off with `AuthUnavailable`, as it does by taking more
- * than 10 s. Any other error refuses with 4401, and keeps its words to the server's log.
+ * than 10 s. Any other error, and any defect, refuses with 4401, and keeps its words to the server's log.
  *
  * `R`: the services that its Effect needs. `Payload`: what the payload is decoded to, if it is.
  *
@@ -158,14 +158,11 @@ export const authorise = <R = never>(
   context: AuthContext
 ): Effect.Effect<unknown, AuthError, R> =>
   runUserCode<unknown, R>(() => validatePayload(payload, context)).pipe(
-    Effect.catchTag("UserCodeError", ({ cause }) =>
-      isAuthError(cause)
-        ? Effect.fail(cause)
-        : Effect.zipRight(
-            Effect.logError("validatePayload failed", Cause.fail(cause)),
-            new Unauthorized({ reason: "the credentials were not accepted" })
-          )
-    ),
+    Effect.catchTags({
+      UserCodeFailure: ({ error }) => notAccepted(error, Cause.fail(error)),
+      // An error of ours holds nothing that its client may not read, however it was thrown.
+      UserCodeDefect: ({ cause }) => notAccepted(Cause.squash(cause), cause)
+    }),
     // One that cannot be interrupted is left to itself.
     Effect.disconnect,
     Effect.timeoutFail({
@@ -173,6 +170,18 @@ export const authorise = <R = never>(
       onTimeout: () => new AuthUnavailable({ reason: "authorisation takes too long just now" })
     })
   )
+
+/** Why a rule that did not end well lets nobody in. */
+const notAccepted = (
+  error: unknown,
+  cause: Cause.Cause<unknown>
+): Effect.Effect<never, AuthError> =>
+  isAuthError(error)
+    ? Effect.fail(error)
+    : Effect.zipRight(
+        Effect.logError("validatePayload failed", cause),
+        new Unauthorized({ reason: "the credentials were not accepted" })
+      )
 
 /**
  * Authorisation by a rule.
@@ -213,9 +222,11 @@ export const withSchema = <Payload, Encoded, R = never>(
       // The rule's own error goes on as it is.
       // @effect-diagnostics-next-line anyUnknownInErrorContext:off
       Effect.flatMap((decoded) =>
-        Effect.mapError(
-          runUserCode<unknown, R>(() => validatePayload(decoded, context)),
-          ({ cause }) => cause
+        runUserCode<unknown, R>(() => validatePayload(decoded, context)).pipe(
+          Effect.catchTags({
+            UserCodeFailure: ({ error }) => Effect.fail(error),
+            UserCodeDefect: ({ cause }) => Effect.failCause(cause)
+          })
         )
       )
     )

@@ -9,13 +9,12 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Session } from "./Connection.ts"
 import * as Background from "./internal/background.ts"
-import { runUserCode } from "./internal/userCode.ts"
-import type { UserResult } from "./internal/userCode.ts"
+import { runUserCode, wordsOf } from "./internal/userCode.ts"
+import type { UserCodeError, UserResult } from "./internal/userCode.ts"
 
 /**
  * A rule said no. `message` reaches the client.
@@ -61,9 +60,15 @@ export type Hook<A, R = never> = (message: A, session: Session) => UserResult<vo
 /**
  * The hooks of an app, each with the session of the connection that it is about.
  *
- * `onPush` and `onPull` are rules: one that throws, rejects or fails refuses the request, and the
- * message of the error is what the client reads. `onPushRes` and `onPullRes` are told afterwards,
- * in the background: whatever they do changes and delays nothing.
+ * `onPush` and `onPull` are rules: one that throws, rejects or fails refuses the request, in words that
+ * the client reads. They are the error itself if it is a string, else its `message`, else its `_tag` or
+ * `name`. That holds for whatever a plain function throws or a Promise rejects with, a `TypeError` among
+ * it: whoever calls what may throw words of its own (a database, say) catches them, or writes an Effect.
+ * A defect of an Effect (it dies, or throws inside `Effect.sync` or `Effect.gen`) refuses as well, but
+ * its words are for the log only.
+ *
+ * `onPushRes` and `onPullRes` are told afterwards, in the background: whatever they do changes and
+ * delays nothing.
  *
  * @since 0.1.0
  * @category models
@@ -183,8 +188,12 @@ const toRule =
   (request: Request, session: Session): Effect.Effect<void, HookRefusal | HookTimeout> =>
     runUserCode(() => hook(request, session)).pipe(
       Effect.provide(context),
+      Effect.catchTags({
+        UserCodeFailure: ({ error }) => new HookRefusal({ message: wordsOf(error) ?? WORDLESS }),
+        UserCodeDefect: (defect) =>
+          Effect.zipRight(logFailed(name, defect), new HookRefusal({ message: MISTAKEN }))
+      }),
       annotate(session),
-      Effect.mapError(({ cause }) => new HookRefusal({ message: messageOf(cause) })),
       // One that cannot be interrupted is left to itself.
       Effect.disconnect,
       Effect.timeoutFail({
@@ -193,8 +202,15 @@ const toRule =
       })
     )
 
-const messageOf = (cause: unknown): string =>
-  Predicate.isError(cause) ? cause.message : String(cause)
+const WORDLESS = "the server's own rules do not allow this"
+
+const MISTAKEN = "the server made a mistake in its own rules"
+
+const logFailed = (name: string, error: UserCodeError) =>
+  Effect.logError(
+    `${name} failed`,
+    error._tag === "UserCodeFailure" ? Cause.fail(error.error) : error.cause
+  )
 
 /** Tells a hook of something that is done. That it failed is nobody's business but the log's. */
 const react = <A, R>(
@@ -211,7 +227,8 @@ const react = <A, R>(
       onTimeout: () => new HookTimeout({ message: `${name} did not end within ${DEADLINE}` })
     }),
     Effect.catchTags({
-      UserCodeError: ({ cause }) => Effect.logError(`${name} failed`, Cause.fail(cause)),
+      UserCodeFailure: (error) => logFailed(name, error),
+      UserCodeDefect: (error) => logFailed(name, error),
       HookTimeout: (error) => Effect.logError(error.message)
     }),
     Effect.catchAllDefect((defect) => Effect.logError(`${name} failed`, Cause.die(defect))),

@@ -13,6 +13,7 @@ import { CloudflareEnv } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
 import { makeOnce } from "./internal/once.ts"
 import { randomHex } from "./internal/randomHex.ts"
+import * as Refusals from "./internal/refusals.ts"
 import { provideServices } from "./internal/services.ts"
 import type { ServicesOption } from "./internal/services.ts"
 import { isUpgrade } from "./internal/upgrade.ts"
@@ -148,16 +149,17 @@ const makeHandler = <E>(
     )
   return (request, env) => {
     if (!isUpgrade(request)) {
-      return Promise.resolve(
-        new Response("This is a sync backend: connect to it with a WebSocket.\n", {
+      return Effect.runPromise(
+        Refusals.answerHttp(request, {
           status: 426,
+          reason: "This is a sync backend: connect to it with a WebSocket.",
           headers: { connection: "Upgrade", upgrade: "websocket" }
         })
       )
     }
     return Effect.flatMap(randomHex(8), (connectionId) =>
       Opening.answer(request, env, { ...options, authorise, connectionId }).pipe(
-        Effect.annotateLogs({ storeId: Opening.storeIdOf(request), connectionId })
+        Effect.annotateLogs({ ...Refusals.storeIdOf(request), connectionId })
       )
     ).pipe(Effect.provide(Logger.json), Effect.runPromise)
   }
@@ -196,7 +198,9 @@ export const makeWorkerFromLayer = <E>(
           const answered = route(request, env)
           if (answered !== undefined) return answered
         }
-        return Promise.resolve(new Response("Not found.\n", { status: 404 }))
+        return Effect.runPromise(
+          Refusals.answerHttp(request, { status: 404, reason: "Not found." })
+        )
       })
   }
 }

@@ -156,7 +156,9 @@ describe("out of memory and back", () => {
     next.close()
   })
 
-  it("[FRAME-5] a connection that the server closed stays closed", async () => {
+  it("[FRAME-5][REFUSE-5] a connection that the server closed stays closed, and is told once", async () => {
+    const closings = () => lines.filter((line) => line.includes("connection closed")).length
+    const before = closings()
     const rude = await rudely("rude")
     const polite = await connect("rude")
     await follow(polite)
@@ -172,6 +174,7 @@ describe("out of memory and back", () => {
     expect(polite.seqNums("1")).toEqual([1, 2, 3])
     const { results } = await database.prepare("SELECT clientId FROM eventlog_7_rude").all()
     expect(results).toEqual([1, 2, 3].map(() => ({ clientId: "client-a" })))
+    expect(closings()).toBe(before + 1)
     rude.hangUp()
     polite.close()
   })

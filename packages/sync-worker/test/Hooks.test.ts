@@ -46,7 +46,21 @@ const refusing: ReadonlyArray<readonly [string, Hook]> = [
   ],
   ["a Promise that rejects", () => Promise.reject(new NotYours())],
   ["an Effect that fails", () => Effect.fail(new NotYours())],
-  ["an Effect that dies", () => Effect.die(new NotYours())]
+  ["an Effect that fails with a text", () => Effect.fail("not yours")],
+  ["an Effect that fails with a message", () => Effect.fail({ _tag: "No", message: "not yours" })]
+]
+
+const secretive = () => {
+  throw new Error("SELECT secret")
+}
+
+/** Nobody meant the words of these to be read. */
+const dying: ReadonlyArray<readonly [string, Hook, string]> = [
+  ["an Effect that dies", () => Effect.die(new Error("SELECT secret")), "SELECT secret"],
+  ["an Effect that dies of a text", () => Effect.die("SELECT secret"), "SELECT secret"],
+  ["an Effect with a throw inside", () => Effect.sync(secretive), "SELECT secret"],
+  ["an Effect that throws later", () => Effect.map(Effect.yieldNow(), secretive), "SELECT secret"],
+  ["an Effect that interrupts itself", () => Effect.interrupt, "interrupted"]
 ]
 
 /** What a pull and a push end with, and what is stored. */
@@ -82,15 +96,46 @@ describe("rules", () => {
     })
   )
 
-  it.effect("[PUSH-10] an Effect that interrupts itself refuses", () =>
+  it.effect.each<readonly [string, unknown]>([
+    ["NotAllowed", { _tag: "NotAllowed" }],
+    ["NotAllowed", { _tag: "NotAllowed", message: "", name: "Other" }],
+    ["NotAllowed", { name: "NotAllowed", message: 7 }],
+    ["the server's own rules do not allow this", {}],
+    ["the server's own rules do not allow this", ""],
+    ["the server's own rules do not allow this", undefined]
+  ])("[HOOK-7] refuses as %s, whose error says no more", ([words, error]) =>
     Effect.gen(function* () {
-      const { pull, push, stored } = yield* Effect.provide(
+      expect(yield* Effect.provide(tryBoth, layer(onBoth(() => Effect.fail(error))))).toEqual({
+        pull: [Frames.refused("PullRejected", words)],
+        push: [Frames.refused("PushRejected", words)],
+        stored: []
+      })
+    })
+  )
+
+  it.effect.each(dying)("[HOOK-7] %s refuses, and keeps its words to the log", ([, hook, words]) =>
+    Effect.gen(function* () {
+      const log = makeLog()
+      const mistaken = "the server made a mistake in its own rules"
+      const ended = yield* Effect.provide(
         tryBoth,
-        layer(onBoth(() => Effect.interrupt))
+        Layer.provideMerge(layer(onBoth(hook)), log.layer)
       )
-      expect(pull).toMatchObject([Frames.refused("PullRejected")])
-      expect(push).toMatchObject([Frames.refused("PushRejected")])
-      expect(stored).toEqual([])
+      expect(ended).toEqual({
+        pull: [Frames.refused("PullRejected", mistaken)],
+        push: [Frames.refused("PushRejected", mistaken)],
+        stored: []
+      })
+      const line = {
+        level: "ERROR",
+        storeId: Frames.STORE_ID,
+        connectionId: expect.stringMatching(/^c\d+$/),
+        cause: expect.stringContaining(words)
+      }
+      expect(log.about("failed")).toEqual([
+        { ...line, message: "onPull failed" },
+        { ...line, message: "onPush failed" }
+      ])
     })
   )
 
@@ -233,12 +278,18 @@ describe("rules that hang", () => {
 
 /** What a logger was told: message, annotations, and what went wrong. */
 const makeLog = () => {
-  const lines: Array<{ message: string; storeId: unknown; connectionId: unknown; cause: string }> =
-    []
+  const lines: Array<{
+    level: string
+    message: string
+    storeId: unknown
+    connectionId: unknown
+    cause: string
+  }> = []
   const layer = Logger.replace(
     Logger.defaultLogger,
-    Logger.make(({ annotations, cause, message }) => {
+    Logger.make(({ annotations, cause, logLevel, message }) => {
       lines.push({
+        level: logLevel.label,
         message: String(message),
         storeId: Option.getOrUndefined(HashMap.get(annotations, "storeId")),
         connectionId: Option.getOrUndefined(HashMap.get(annotations, "connectionId")),
@@ -353,11 +404,14 @@ describe("response hooks", () => {
     })
   )
 
-  const failing: ReadonlyArray<readonly [string, Hook]> = refusing.filter(
-    ([name]) => name !== "a function that throws no Error"
-  )
+  const failing: ReadonlyArray<readonly [string, Hook, string]> = [
+    ...refusing
+      .filter(([name]) => name !== "a function that throws no Error")
+      .map(([name, hook]) => [name, hook, "not yours"] as const),
+    ...dying
+  ]
 
-  it.effect.each(failing)("[HOOK-4] %s changes nothing, and is logged once", ([, hook]) =>
+  it.effect.each(failing)("[HOOK-4] %s changes nothing, and is logged once", ([, hook, words]) =>
     Effect.gen(function* () {
       const log = makeLog()
       const body = Effect.gen(function* () {
@@ -372,10 +426,11 @@ describe("response hooks", () => {
       yield* Effect.provide(body, Layer.provideMerge(layer({ onPushRes: hook }), log.layer))
       expect(log.about("onPushRes")).toEqual([
         {
+          level: "ERROR",
           message: "onPushRes failed",
           storeId: Frames.STORE_ID,
           connectionId: "c7",
-          cause: expect.stringContaining("not yours")
+          cause: expect.stringContaining(words)
         }
       ])
     })

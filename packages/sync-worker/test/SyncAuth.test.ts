@@ -5,8 +5,16 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
-import { authorise, AuthUnavailable, closeCode, Forbidden, Unauthorized } from "../src/SyncAuth.ts"
+import {
+  authorise,
+  AuthUnavailable,
+  closeCode,
+  Forbidden,
+  Unauthorized,
+  withSchema
+} from "../src/SyncAuth.ts"
 import type { ValidatePayload } from "../src/SyncAuth.ts"
 
 const CONTEXT = { storeId: "store", headers: new Headers({ cookie: "session=1" }) }
@@ -83,6 +91,16 @@ describe("authorise", () => {
         Either.left(new Unauthorized({ reason: "the credentials were not accepted" }))
       )
       expect(lines.join()).toContain("the password of the database is x")
+    })
+  )
+
+  it.effect.each(refusing)("[AUTH-2] %s does the same behind a schema", ([, rule]) =>
+    Effect.gen(function* () {
+      const through = (error: Error) => tryWith(withSchema(Schema.Unknown, rule(error)))
+      expect(yield* through(forbidden)).toEqual(Either.left(forbidden))
+      expect(yield* through(new Error("the password of the database is x"))).toEqual(
+        Either.left(new Unauthorized({ reason: "the credentials were not accepted" }))
+      )
     })
   )
 

@@ -1,5 +1,6 @@
 /** What the compiler asks of those who use the package: checked by `pnpm check`, run for the name. */
 import { expect, it } from "@effect/vitest"
+import type { Limits } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -92,4 +93,12 @@ it("[AUTH-2] a rule gets what the Schema decodes to", () => {
   makeWorker({ validatePayload: (payload: { readonly since: number }) => payload })
   // @ts-expect-error: the Schema knows no such field.
   makeWorker({ syncPayloadSchema: schema, validatePayload: ({ until }) => until })
+})
+
+it("[LIMIT-4] a Worker takes the limits that its object is told", () => {
+  const limits: Partial<Limits.LimitsService> = { maxBatchEvents: 500 }
+  expect(makeWorker({ limits }).fetch).toBeTypeOf("function")
+  expect(makeWorker({ limits: { maxSockets: 10 } }).fetch).toBeTypeOf("function")
+  // @ts-expect-error: there is no such limit.
+  makeWorker({ limits: { maxConnections: 10 } })
 })

@@ -1,6 +1,5 @@
 import type { DurableObjectState, WebSocket } from "@cloudflare/workers-types"
-import type { Handshake } from "@tidelog/sync-protocol"
-import { Limits } from "@tidelog/sync-protocol"
+import { Handshake, Limits } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,10 +13,11 @@ import { Alarm } from "../Alarm.ts"
 import type { AlarmService } from "../Alarm.ts"
 import * as Attachment from "../Attachment.ts"
 import { CloudflareEnv, ObjectStorage } from "../CloudflareEnv.ts"
-import type { Connection } from "../Connection.ts"
+import type { Connection, Session } from "../Connection.ts"
 import { StoreId } from "../StoreId.ts"
 import { SyncServer } from "../SyncServer.ts"
 import type { SyncServerService } from "../SyncServer.ts"
+import * as Refusals from "./refusals.ts"
 import * as Sleeping from "./sleeping.ts"
 import * as Sockets from "./sockets.ts"
 
@@ -52,13 +52,30 @@ export interface LiveServer {
   readonly server: SyncServerService
   readonly limits: Limits.LimitsService
   readonly dispose: Effect.Effect<void>
+  /** Those that are open: not those that were closed, and whose other end does not answer. */
   readonly connections: Map<WebSocket, Connection>
 }
 
-/** The server could not be started. The object tries again with the next request. */
+/** A socket as a connection of a server, for as long as it is open. */
+export const open = (
+  { connections }: Pick<LiveServer, "connections">,
+  socket: WebSocket,
+  session: Session
+): Connection => {
+  const connection = Sockets.toConnection(socket, session, () => connections.delete(socket))
+  connections.set(socket, connection)
+  return connection
+}
+
+/**
+ * The server could not be started. The object tries again with the next request. `reason`: what its
+ * clients are told.
+ */
 export class StartFailed extends Schema.TaggedError<StartFailed>(
   "@tidelog/sync-worker/StartFailed"
-)("StartFailed", { cause: Schema.Defect }) {}
+)("StartFailed", { reason: Schema.String, cause: Schema.Defect }) {}
+
+export const CANNOT_OPEN = "the store cannot be opened just now"
 
 /** The platform resets an object whose start takes 30 s. */
 const DEADLINE = "25 seconds"
@@ -95,8 +112,8 @@ export const start =
       })),
       Effect.tap((live) => Effect.provide(resume(state, live), live.runtime)),
       Effect.timeout(DEADLINE),
-      Effect.mapError((cause) => new StartFailed({ cause })),
-      Effect.catchAllDefect((cause) => new StartFailed({ cause })),
+      Effect.mapError((cause) => new StartFailed({ reason: CANNOT_OPEN, cause })),
+      Effect.catchAllDefect((cause) => new StartFailed({ reason: CANNOT_OPEN, cause })),
       Effect.tapError(({ cause }) =>
         Effect.zipRight(
           managed.disposeEffect,
@@ -110,16 +127,30 @@ export const start =
     )
   }
 
-const resume = (state: Pick<ObjectState, "getWebSockets">, { connections, server }: LiveServer) =>
+const resume = (state: Pick<ObjectState, "getWebSockets">, live: LiveServer) =>
   Effect.forEach(
-    state.getWebSockets(),
+    state.getWebSockets().filter(Sockets.isOpen),
     (socket) => {
       const attachment = Attachment.decode(socket.deserializeAttachment())
       if (Either.isLeft(attachment)) return Sleeping.closeUnreadable(socket)
       const { session, ...kept } = attachment.right
-      const connection = Sockets.toConnection(socket, session)
-      connections.set(socket, connection)
-      return server.connect(connection, kept)
+      return live.server.connect(open(live, socket, session), kept)
     },
     { discard: true }
   )
+
+/** Puts off a connection whose server is not there, and cannot be started. */
+export const putOff = (socket: WebSocket, reason: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!Sockets.isOpen(socket)) return Effect.void
+    const attachment = Attachment.decode(socket.deserializeAttachment())
+    const owner = Either.match(attachment, {
+      onLeft: () => ({}),
+      onRight: ({ session }) => Refusals.ownerOf(session)
+    })
+    const code = Handshake.CloseCode.tryAgainLater
+    Sockets.close(socket, code, reason)
+    return Effect.logWarning("connection closed").pipe(
+      Effect.annotateLogs({ code, reason, ...owner })
+    )
+  }).pipe(Effect.provide(Logger.json))

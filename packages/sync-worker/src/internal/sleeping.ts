@@ -60,13 +60,3 @@ export const revoke = (state: State, identity: unknown): Effect.Effect<number> =
       theirs.length
     )
   }).pipe(Effect.provide(Logger.json))
-
-/** Closes a socket whose server cannot be started, however many of its frames wait for that. */
-export const putOff = (socket: WebSocket, reason: string): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    Effect.forEach(
-      remembered([socket]),
-      (it) => end(it, { code: Handshake.CloseCode.tryAgainLater, reason }),
-      { discard: true }
-    )
-  ).pipe(Effect.provide(Logger.json))

@@ -12,23 +12,43 @@ const quietly = (use: () => void): void => {
   }
 }
 
-/** A hibernating socket as a connection. */
-export const toConnection = (socket: WebSocket, session: Session): Connection => {
+/**
+ * Whether a socket is open: one that was closed from our side stays with the object until its other
+ * end answers, and what it still sends is for nobody.
+ */
+export const isOpen = (socket: WebSocket): boolean =>
+  socket.readyState === OPEN && socket.deserializeAttachment() !== CLOSED
+
+/** As the standard has it. */
+const OPEN = 1
+
+/** The attachment of a socket that was closed. The platform may forget its state, but not this. */
+const CLOSED = "closed"
+
+/** A hibernating socket as a connection. `closed`: told when it is closed from our side. */
+export const toConnection = (
+  socket: WebSocket,
+  session: Session,
+  closed: () => void
+): Connection => {
   const encode = Attachment.encoder(session)
   return {
     session,
     send: (frame) => quietly(() => socket.send(frame)),
-    close: (code, reason) => close(socket, code, reason),
+    close: (code, reason) => {
+      close(socket, code, reason)
+      closed()
+    },
     save: (state) => quietly(() => socket.serializeAttachment(encode(state)))
   }
 }
 
 /**
  * Closes a socket for good. Until the other side answers, its frames still arrive, also at an object
- * that has lost its memory meanwhile: without its attachment that finds nobody behind them.
+ * that has lost its memory meanwhile: by the attachment that finds nobody behind them.
  */
 export const close = (socket: WebSocket, code: number, reason: string): void => {
-  quietly(() => socket.serializeAttachment(null))
+  quietly(() => socket.serializeAttachment(CLOSED))
   quietly(() => socket.close(code, Handshake.closeReason(reason)))
 }
 

@@ -1,38 +1,69 @@
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 
 /** What a function of the app's own may return: a value, now or later. `R`: what its Effect needs. */
 export type UserResult<A, R = never> = A | Promise<A> | Effect.Effect<A, unknown, R>
 
-/** A function of the app's own threw, rejected, failed, died or gave up, with `cause`. */
-export class UserCodeError extends Data.TaggedError("UserCodeError")<{
-  readonly cause: unknown
+/**
+ * A function of the app's own said no, with `error`: it threw, its Promise rejected, or its Effect
+ * failed. To throw is how a plain function says no, so whatever it throws counts as said.
+ */
+export class UserCodeFailure extends Data.TaggedError("UserCodeFailure")<{
+  readonly error: unknown
 }> {}
 
-const toError = (cause: unknown) => new UserCodeError({ cause })
+/**
+ * An Effect of the app's own died, as by a throw inside of it, or interrupted itself: nobody meant
+ * that to be read.
+ */
+export class UserCodeDefect extends Data.TaggedError("UserCodeDefect")<{
+  readonly cause: Cause.Cause<never>
+}> {}
+
+export type UserCodeError = UserCodeFailure | UserCodeDefect
+
+const toFailure = (error: unknown) => new UserCodeFailure({ error })
 
 /** Runs a function of the app's own, whichever way it is written, and whichever way it ends. */
 export const runUserCode = <A, R = never>(
   evaluate: () => UserResult<A, R>
 ): Effect.Effect<A, UserCodeError, R> =>
-  Effect.try({ try: evaluate, catch: toError }).pipe(
+  Effect.try({ try: evaluate, catch: toFailure }).pipe(
     Effect.flatMap((result) => settle(result)),
-    // A defect, or an interruption of its own making: it ends no more than this function.
-    Effect.catchAllCause((cause) => {
-      const error = Cause.squash(cause)
-      return error instanceof UserCodeError ? error : toError(error)
-    })
+    // An interruption of its own making ends no more than this function.
+    Effect.catchAllCause((cause) =>
+      Either.match(Cause.failureOrCause(cause), {
+        onLeft: (failure): Effect.Effect<never, UserCodeError> => failure,
+        onRight: (defect) => new UserCodeDefect({ cause: defect })
+      })
+    )
   )
 
-const settle = <A, R>(result: UserResult<A, R>): Effect.Effect<A, UserCodeError, R> => {
+const settle = <A, R>(result: UserResult<A, R>): Effect.Effect<A, UserCodeFailure, R> => {
   // @effect-diagnostics-next-line anyUnknownInErrorContext:off
-  if (isOwnEffect(result)) return Effect.mapError(result, toError)
-  if (Predicate.isPromise(result)) return Effect.tryPromise({ try: () => result, catch: toError })
+  if (isOwnEffect(result)) return Effect.mapError(result, toFailure)
+  if (Predicate.isPromise(result)) {
+    return Effect.tryPromise({ try: () => result, catch: toFailure })
+  }
   return Effect.succeed(result)
 }
 
 /** `Effect.isEffect`, which by itself forgets what an Effect needs and gives. */
 const isOwnEffect = <A, R>(result: UserResult<A, R>): result is Effect.Effect<A, unknown, R> =>
   Effect.isEffect(result)
+
+/**
+ * What an error says of itself: a text as it is, a `message`, or else a name that its kind has.
+ * `undefined` if it says nothing.
+ */
+export const wordsOf = (error: unknown): string | undefined => {
+  if (Predicate.isString(error)) return error === "" ? undefined : error
+  for (const key of ["message", "_tag", "name"] as const) {
+    const words = Predicate.hasProperty(error, key) ? error[key] : undefined
+    if (Predicate.isString(words) && words !== "") return words
+  }
+  return undefined
+}
