@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Dialect, Handshake, LogEvent, Refusal } from "@tidelog/sync-protocol"
+import { Dialect, Handshake, LogEvent, Refusal, SyncError } from "@tidelog/sync-protocol"
 import type { Frame, Limits } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -14,15 +14,19 @@ import * as Client from "./Client.ts"
 import type { Connection, ConnectionState, Session } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import type * as Delivery from "./Delivery.ts"
-import type { StorageError } from "./EventLog.ts"
+import type { EventLogService, StorageError } from "./EventLog.ts"
 import * as RateLimit from "./RateLimit.ts"
+import type { Tail } from "./Tail.ts"
 
 /**
  * @since 0.1.0
  * @category models
  */
 export interface Clients {
-  /** Takes on a connection. `state`: what it remembers, if it outlived the object's memory. */
+  /**
+   * Takes on a connection. `state`: what it remembers, if it outlived the object's memory. Those of
+   * its pulls that stand beyond the head are ended.
+   */
   readonly add: (connection: Connection, state?: Partial<ConnectionState>) => Client.Client
 
   /** How many connections there are, and how many pulls they have open. */
@@ -79,12 +83,14 @@ export interface Clients {
  * @category constructors
  */
 export const make = (options: {
+  readonly log: Pick<EventLogService, "backendId">
+  readonly tail: Tail
   readonly delivery: Delivery.Delivery
   readonly limits: Limits.LimitsService
   readonly alarm: AlarmService
   readonly clock: Clock.Clock
 }): Clients => {
-  const { alarm, clock, delivery, limits } = options
+  const { alarm, clock, delivery, limits, log, tail } = options
   const rates = RateLimit.ofLimits(limits)
   const clients = new Map<Connection, Client.Client>()
 
@@ -96,6 +102,26 @@ export const make = (options: {
       client.connection.close(code, reason)
       return Effect.logWarning("connection closed").pipe(Effect.annotateLogs({ code, reason }))
     }).pipe(asOf(client))
+
+  const beyondHead = Exit.fail(
+    new SyncError.BackendIdMismatchError({ expected: log.backendId, received: log.backendId })
+  )
+
+  /**
+   * Ends the pulls of a client that stand beyond the head: it holds events that this log does not, and
+   * those that will be in their place do not continue them.
+   */
+  const endBeyondHead = (client: Client.Client) => {
+    for (const { cursor, requestId } of client.subscriptions.values()) {
+      if (cursor > tail.head() && delivery.remove(client, requestId)) {
+        Client.sendExit(client, requestId, beyondHead)
+      }
+    }
+  }
+
+  tail.onGoneBack(() => {
+    for (const client of clients.values()) endBeyondHead(client)
+  })
 
   const closeUnreadable: Clients["closeUnreadable"] = (client) => (error) =>
     Effect.zipRight(
@@ -114,7 +140,8 @@ export const make = (options: {
       .pump(client, subscription, urgent)
       .pipe(
         Effect.catchTag("StorageError", closeUnreadable(client)),
-        Effect.catchAllDefect(closeMistaken(client))
+        Effect.catchAllDefect(closeMistaken(client)),
+        asOf(client)
       )
 
   const pumpEach = (some: Iterable<Client.Client>, urgent: boolean) => {
@@ -148,6 +175,8 @@ export const make = (options: {
         client.subscriptions.set(subscription.requestId, Client.resumeSubscription(subscription))
       }
       clients.set(connection, client)
+      // The log may have been restored while nobody looked.
+      endBeyondHead(client)
       const deadline = Deadline.next(timesOf(client))
       if (Number.isFinite(deadline)) alarm.wakeBy(deadline)
       return client
@@ -198,8 +227,13 @@ const timesOf = ({ connection, pullBy }: Client.Client): Deadline.Times => ({
   pullBy
 })
 
-/** Names the connection in the log: what ends it may have been done for another one, or for none. */
-const asOf = (client: Client.Client) => {
+/**
+ * Names the connection in the log: what ends it may have been done for another one, or for none.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const asOf = (client: Client.Client) => {
   const { connectionId, storeId } = client.connection.session
   return Effect.annotateLogs({ storeId, connectionId })
 }
@@ -221,6 +255,27 @@ export const refuse = (
     Client.sendExit(client, requestId, Exit.fail(Refusal.toUnknownError(refusal)))
     return Effect.logWarning("request refused").pipe(
       Effect.annotateLogs({ requestId, refusal: refusal.name, reason: refusal.message }),
+      asOf(client)
+    )
+  })
+
+/**
+ * Fails a request of a client that is for another log than this, and says so in the log (SPEC: REFUSE-4).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const refuseOtherLog = (
+  client: Client.Client,
+  requestId: Frame.RequestId,
+  error: SyncError.BackendIdMismatchError
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!client.open) return Effect.void
+    Client.sendExit(client, requestId, Exit.fail(error))
+    const { _tag: refusal, expected, received } = error
+    return Effect.logWarning("request refused").pipe(
+      Effect.annotateLogs({ requestId, refusal, expected, received }),
       asOf(client)
     )
   })

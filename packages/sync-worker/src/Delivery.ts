@@ -13,6 +13,7 @@ import * as Client from "./Client.ts"
 import type { SubscriptionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import type { EventLogService, StorageError } from "./EventLog.ts"
+import type { Head } from "./Head.ts"
 import * as Pace from "./Pace.ts"
 import * as PageReader from "./PageReader.ts"
 import * as RateLimit from "./RateLimit.ts"
@@ -76,13 +77,14 @@ export interface Delivery {
 export const make = (options: {
   readonly log: EventLogService
   readonly tail: Tail
+  readonly head: Head
   readonly limits: Limits.LimitsService
   readonly hooks: Pick<SyncHooksService, "onPullRes">
   readonly alarm: AlarmService
   readonly clock: Clock.Clock
   readonly pace: Pace.Pace
 }): Delivery => {
-  const { alarm, clock, hooks, limits, log, pace, tail } = options
+  const { alarm, clock, head, hooks, limits, log, pace, tail } = options
   const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   const busySize = { ...size, maxBytes: Math.min(size.maxBytes, Pace.MAX_BUSY_PAGE_BYTES) }
   const pages = PageReader.make({ log, tail, size })
@@ -163,11 +165,14 @@ export const make = (options: {
     reader: PageReader.PageReader,
     after: LogEvent.SeqNum
   ) {
-    const page = yield* reader.read(after)
-    // The log is the truth: another writer may have moved its end, a restore may have cut it.
-    const known = tail.head()
-    if (page.upTo === undefined || page.upTo > known) tail.correct(known, yield* log.head)
-    return tail.toPage(after, page)
+    while (true) {
+      const cuts = tail.cuts()
+      const page = yield* reader.read(after)
+      // The log is the truth: another writer may have moved its end, a restore may have cut it.
+      if (page.upTo === undefined || page.upTo > tail.head()) yield* head.read
+      // What was read before a cut may be there no more, and the pull may stand beyond it now.
+      if (tail.cuts() === cuts || after > tail.head()) return tail.toPage(after, page)
+    }
   })
 
   /** Sends the next page, wherever it is. Its bytes. */

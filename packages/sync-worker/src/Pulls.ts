@@ -6,11 +6,11 @@
 import { Handshake, LogEvent, Refusal, SyncError } from "@tidelog/sync-protocol"
 import type { Frame, Limits, Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Client from "./Client.ts"
 import * as Clients from "./Clients.ts"
 import type { EventLogService } from "./EventLog.ts"
+import type { Head } from "./Head.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Tail } from "./Tail.ts"
 
@@ -37,11 +37,12 @@ export interface Pulls {
 export const make = (options: {
   readonly log: EventLogService
   readonly tail: Tail
+  readonly head: Head
   readonly hooks: SyncHooksService
   readonly limits: Limits.LimitsService
   readonly clients: Clients.Clients
 }): Pulls => {
-  const { clients, hooks, limits, log, tail } = options
+  const { clients, head, hooks, limits, log, tail } = options
 
   /**
    * A cursor is the log's own if it has its id, and stands at an event that the log has: the same
@@ -50,8 +51,8 @@ export const make = (options: {
   const isOurs = Effect.fnUntraced(function* (cursor: Message.Cursor) {
     if (cursor.backendId !== log.backendId) return false
     const { createdAt, eventSequenceNumber } = cursor
-    const known = tail.head()
-    if (eventSequenceNumber > known) tail.correct(known, yield* log.head)
+    // A moment ago will do for what is remembered, and not for what is said to be beyond it.
+    if (eventSequenceNumber > tail.head()) yield* head.read
     if (eventSequenceNumber > tail.head()) return false
     if (createdAt === undefined || eventSequenceNumber === LogEvent.ROOT) return true
     const stored = tail.createdAt(eventSequenceNumber)
@@ -70,6 +71,8 @@ export const make = (options: {
             )
           )
     if (rejected !== undefined) return rejected
+    // What is remembered may have gone from the log since.
+    yield* head.confirm
     return Option.isNone(request.cursor) || (yield* isOurs(request.cursor.value))
       ? undefined
       : new SyncError.BackendIdMismatchError({
@@ -84,7 +87,7 @@ export const make = (options: {
     request: Message.PullRequest
   ) {
     const { requestId } = subscription
-    const error = yield* check(client, request)
+    const error = yield* Clients.asOf(client)(check(client, request))
     // It may have been interrupted while it was checked, and then has its answer.
     if (client.subscriptions.get(requestId) !== subscription) return
     if (error === undefined) {
@@ -92,8 +95,9 @@ export const make = (options: {
       return yield* clients.pump(client, subscription)
     }
     client.subscriptions.delete(requestId)
-    if (error._tag === "Refusal") return yield* Clients.refuse(client, requestId, error)
-    Client.sendExit(client, requestId, Exit.fail(error))
+    yield* error._tag === "Refusal"
+      ? Clients.refuse(client, requestId, error)
+      : Clients.refuseOtherLog(client, requestId, error)
   })
 
   return {

@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import * as Batch from "./Batch.ts"
 import type { Session } from "./Connection.ts"
 import type { EventLogService, HeadMismatch, LogEntry, StorageError } from "./EventLog.ts"
+import type { Head } from "./Head.ts"
 import { toEntry } from "./internal/entry.ts"
 import * as Turns from "./internal/turns.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
@@ -62,12 +63,25 @@ export interface Pushes {
   readonly alone: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-type Parts = NonEmptyReadonlyArray<FrameText.EventParts>
+/**
+ * A push that can be stored. `parts`: the batch in the form in which it is. `rule`: what the app says of
+ * it.
+ */
+interface Push {
+  readonly batch: Batch.Batch
+  readonly parts: NonEmptyReadonlyArray<FrameText.EventParts>
+  readonly isWanted: () => boolean
+  readonly session: Session | undefined
+  readonly rule: Effect.Effect<void, Refusal.Refusal> | undefined
+}
 
-type StoreError = HeadMismatch | StorageError | SyncError.ServerAheadError
+type StoreError = HeadMismatch | StorageError | PushError
 
-/** What the log holds in the place of a batch: the same, something else, or nothing yet. */
-type Stored = "same" | "other" | "nothing"
+/**
+ * What the log holds in the place of a batch: the same, something else, or nothing yet. `beyond`: it
+ * does not even hold what the batch follows.
+ */
+type Stored = "same" | "other" | "nothing" | "beyond"
 
 /**
  * @since 0.1.0
@@ -76,79 +90,94 @@ type Stored = "same" | "other" | "nothing"
 export const make = (options: {
   readonly log: EventLogService
   readonly tail: Tail
+  readonly head: Head
   readonly hooks: SyncHooksService
   readonly limits: Limits.LimitsService
 }): Effect.Effect<Pushes> =>
   Effect.gen(function* () {
-    const { hooks, limits, log, tail } = options
+    const { head, hooks, limits, log, tail } = options
     const clock = yield* Effect.clock
 
-    const lookUp = Effect.fnUntraced(function* (
-      batch: Batch.Batch
-    ): Effect.fn.Return<Stored, StorageError> {
-      const known = tail.head()
-      const head = yield* log.head
-      tail.correct(known, head)
-      if (head === batch[0].parentSeqNum) return "nothing"
-      const stored = yield* log.read(batch[0].parentSeqNum, {
-        maxEvents: batch.length,
-        maxBytes: Number.MAX_SAFE_INTEGER
-      })
-      return isStored(batch, stored) ? "same" : "other"
-    })
+    /** Whether an append failed, and it is not known since whether it was stored. */
+    let isUnsure = false
 
-    const serverAhead = (batch: Batch.Batch) =>
-      new SyncError.ServerAheadError({
-        minimumExpectedNum: tail.head(),
-        providedNum: batch[0].parentSeqNum
-      })
+    const lookUp = Effect.fnUntraced(
+      function* ({ batch }: Push): Effect.fn.Return<Stored, StorageError> {
+        const [{ parentSeqNum }] = batch
+        const last = yield* head.read
+        isUnsure = false
+        if (last === parentSeqNum) return "nothing"
+        if (last < parentSeqNum) return "beyond"
+        const stored = yield* log.read(parentSeqNum, {
+          maxEvents: batch.length,
+          maxBytes: Number.MAX_SAFE_INTEGER
+        })
+        return isStored(batch, stored) ? "same" : "other"
+      },
+      (stored, { session }) => asOf(session)(stored)
+    )
 
-    const append = (batch: Batch.Batch, parts: Parts): Effect.Effect<void, StoreError> =>
-      log.append(parts).pipe(
+    /** Why a batch cannot be stored where something else is, or where it would follow nothing. */
+    const misplaced = ({ batch }: Push, stored: "other" | "beyond") =>
+      stored === "other"
+        ? new SyncError.ServerAheadError({
+            minimumExpectedNum: tail.head(),
+            providedNum: batch[0].parentSeqNum
+          })
+        : new SyncError.BackendIdMismatchError({
+            expected: log.backendId,
+            received: log.backendId
+          })
+
+    const append = (push: Push): Effect.Effect<void, StoreError> =>
+      log.append(push.parts).pipe(
         Effect.matchEffect({
           onSuccess: () => {
-            tail.advance(parts.map(toEntry))
+            tail.advance(push.parts.map(toEntry))
             return Effect.void
           },
           // Whether it was an error or somebody else's event: what the log holds now decides.
-          onFailure: (error) =>
-            Effect.flatMap(lookUp(batch), (stored) => {
+          onFailure: (error) => {
+            isUnsure = true
+            return Effect.flatMap(lookUp(push), (stored) => {
               if (stored === "same") return Effect.void
-              return Effect.fail(stored === "nothing" ? error : serverAhead(batch))
+              return Effect.fail(stored === "nothing" ? error : misplaced(push, stored))
             })
+          }
         })
       )
 
-    const store = (batch: Batch.Batch, parts: Parts): Effect.Effect<void, StoreError> =>
-      batch[0].parentSeqNum === tail.head()
-        ? append(batch, parts)
-        : Effect.flatMap(lookUp(batch), (stored) => {
-            if (stored === "nothing") return append(batch, parts)
-            return stored === "other" ? serverAhead(batch) : Effect.void
+    /** It is stored whole or not at all, and the tail knows: nothing may come in between. */
+    const appendIfWanted = (push: Push) =>
+      Effect.uninterruptible(Effect.suspend(() => (push.isWanted() ? append(push) : abandoned)))
+
+    /** Stores what is not stored yet, if the app's rule allows it. */
+    const store = (push: Push): Effect.Effect<void, StoreError> =>
+      push.rule === undefined
+        ? appendIfWanted(push)
+        : Effect.zipRight(push.rule, appendIfWanted(push))
+
+    /** The rule is not asked about what is stored already: a push may be repeated. */
+    const storeOnce = (push: Push): Effect.Effect<void, StoreError> =>
+      !isUnsure && push.batch[0].parentSeqNum === tail.head()
+        ? store(push)
+        : Effect.flatMap(lookUp(push), (stored) => {
+            if (stored === "nothing") return store(push)
+            return stored === "same" ? Effect.void : misplaced(push, stored)
           })
 
     const alone: Pushes["alone"] = Turns.make(1).inTurn
 
-    /**
-     * Stores a push when its turn comes. It is stored whole or not at all, and the tail knows: from
-     * then on nothing may come in between.
-     */
-    const storeInTurn = (
-      batch: Batch.Batch,
-      parts: Parts,
-      isWanted: () => boolean,
-      session?: Session
-    ): Effect.Effect<void, PushError> =>
-      Effect.suspend((): Effect.Effect<void, StoreError | PushError> =>
-        isWanted() ? store(batch, parts) : abandoned
-      ).pipe(
-        Effect.uninterruptible,
+    /** Stores a push when its turn comes. */
+    const storeInTurn = (push: Push): Effect.Effect<void, PushError> =>
+      Effect.suspend(() => (push.isWanted() ? storeOnce(push) : abandoned)).pipe(
         Effect.catchAll((error): Effect.Effect<never, PushError> => {
           if (error._tag === "HeadMismatch") return storageUnavailable
           return error._tag === "StorageError"
-            ? Effect.zipRight(logStorageError(error, session), storageUnavailable)
+            ? Effect.zipRight(logStorageError(error, push.session), storageUnavailable)
             : Effect.fail(error)
-        })
+        }),
+        alone
       )
 
     return {
@@ -166,21 +195,15 @@ export const make = (options: {
           const createdAt = toIso(clock.unsafeCurrentTimeMillis())
           const parts = Batch.toParts(batch, limits, () => createdAt)
           if (Either.isLeft(parts)) return parts.left
-          const stored = storeInTurn(batch, parts.right, isWanted, session)
           const { onPush } = hooks
-          if (onPush === undefined) return alone(stored)
-          return alone(
-            Effect.suspend((): Effect.Effect<void, PushError> =>
-              isWanted()
-                ? Effect.zipRight(
-                    Effect.mapError(onPush(request, session), ({ message }) =>
-                      refusal("PushRejected", message)
-                    ),
-                    stored
-                  )
-                : abandoned
-            )
-          )
+          const rule =
+            onPush === undefined
+              ? undefined
+              : Effect.mapError(
+                  Effect.suspend(() => onPush(request, session)),
+                  ({ message }) => refusal("PushRejected", message)
+                )
+          return storeInTurn({ batch, parts: parts.right, isWanted, session, rule })
         }),
       restore: Effect.fnUntraced(function* (events) {
         const now = toIso(clock.unsafeCurrentTimeMillis())
@@ -194,7 +217,8 @@ export const make = (options: {
               onSome: ({ createdAt }) => createdAt
             })
         )
-        yield* alone(storeInTurn(batch, parts, () => true))
+        const isWanted = () => true
+        yield* storeInTurn({ batch, parts, isWanted, session: undefined, rule: undefined })
       })
     }
   })
@@ -208,10 +232,12 @@ const abandoned = Effect.suspend(() =>
 )
 
 const logStorageError = (error: StorageError, session: Session | undefined) =>
-  Effect.logError(error.message, Cause.fail(error)).pipe(
-    Effect.annotateLogs(
-      session === undefined ? {} : { storeId: session.storeId, connectionId: session.connectionId }
-    )
+  asOf(session)(Effect.logError(error.message, Cause.fail(error)))
+
+/** Names the connection in the log, if there is one. */
+const asOf = (session: Session | undefined) =>
+  Effect.annotateLogs(
+    session === undefined ? {} : { storeId: session.storeId, connectionId: session.connectionId }
   )
 
 const toIso = (millis: number): string => DateTime.formatIso(DateTime.unsafeMake(millis))

@@ -12,9 +12,9 @@ import * as Schema from "effect/Schema"
 import * as Client from "./Client.ts"
 import type * as Clients from "./Clients.ts"
 import type { EventLogService, LogEntry, PageSize, StorageError } from "./EventLog.ts"
+import type { Head } from "./Head.ts"
 import { isOf, revoked } from "./internal/revocation.ts"
 import type { PushError, Pushes } from "./Pushes.ts"
-import type { Tail } from "./Tail.ts"
 
 /**
  * A store at a glance.
@@ -96,11 +96,11 @@ export interface StoreAdmin {
  */
 export const make = (options: {
   readonly log: EventLogService
-  readonly tail: Tail
+  readonly head: Head
   readonly clients: Clients.Clients
   readonly pushes: Pushes
 }): StoreAdmin => {
-  const { clients, log, pushes, tail } = options
+  const { clients, head, log, pushes } = options
 
   const closeAll = (code: number, reason: string) => clients.closeWhere(() => true, code, reason)
 
@@ -138,19 +138,14 @@ export const make = (options: {
       )
     )
 
-  const readHead = Effect.suspend(() => {
-    const known = tail.head()
-    return Effect.tap(log.head, (head) => Effect.sync(() => tail.correct(known, head)))
-  })
-
   return {
     backendId: log.backendId,
     isNew: log.isNew,
     info: Effect.gen(function* () {
-      const head = yield* readHead
-      return { backendId: log.backendId, head, ...(yield* log.stats), ...clients.count() }
+      const last = yield* head.read
+      return { backendId: log.backendId, head: last, ...(yield* log.stats), ...clients.count() }
     }),
-    head: readHead,
+    head: head.read,
     read: log.read,
     restore: (events) =>
       Effect.zipRight(pushes.restore(events), Effect.suspend(clients.pumpEveryone)),

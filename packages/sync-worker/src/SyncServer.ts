@@ -22,6 +22,7 @@ import type { Connection, ConnectionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import * as Delivery from "./Delivery.ts"
 import { EventLog } from "./EventLog.ts"
+import * as Head from "./Head.ts"
 import { describe } from "./internal/describe.ts"
 import { isTooBig, toText } from "./internal/frame.ts"
 import * as Pace from "./Pace.ts"
@@ -104,11 +105,12 @@ export const make: Effect.Effect<
     backendId: log.backendId,
     size: { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   })
+  const head = Head.make({ log, tail, clock })
   const pace = Pace.make({ clock, bytesPerSecond: limits.catchUpBytesPerSecond })
-  const delivery = Delivery.make({ log, tail, limits, hooks, alarm, clock, pace })
-  const clients = Clients.make({ delivery, limits, alarm, clock })
-  const pulls = Pulls.make({ log, tail, hooks, limits, clients })
-  const pushes = yield* Pushes.make({ log, tail, hooks, limits })
+  const delivery = Delivery.make({ log, tail, head, limits, hooks, alarm, clock, pace })
+  const clients = Clients.make({ log, tail, delivery, limits, alarm, clock })
+  const pulls = Pulls.make({ log, tail, head, hooks, limits, clients })
+  const pushes = yield* Pushes.make({ log, tail, head, hooks, limits })
   const rates = RateLimit.ofLimits(limits)
 
   const isExpired = (client: Client.Client) => Deadline.isExpired(client.connection.session, clock)
@@ -202,10 +204,7 @@ export const make: Effect.Effect<
   ): Effect.Effect<void> => {
     // It may have waited for its turn until then.
     if (isExpired(client)) return closeExpired(client)
-    const answer =
-      error._tag === "Refusal"
-        ? Clients.refuse(client, id, error)
-        : Effect.sync(() => Client.sendExit(client, id, Exit.fail(error)))
+    const answer = answerError(client, id, error)
     return Effect.zipRight(
       // Here as well: first what it is behind on, then that it is.
       error._tag === "ServerAheadError"
@@ -292,7 +291,7 @@ export const make: Effect.Effect<
   }
 
   return {
-    admin: StoreAdmin.make({ log, tail, clients, pushes }),
+    admin: StoreAdmin.make({ log, head, clients, pushes }),
     closeDue: clients.closeDue,
 
     connect: (connection, state) =>
@@ -325,6 +324,18 @@ export const make: Effect.Effect<
  */
 export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits.Limits | Alarm> =
   Layer.effect(SyncServer, make)
+
+/** That a pusher is behind is no refusal: it happens all the time. */
+const answerError = (client: Client.Client, id: Frame.RequestId, error: Pushes.PushError) => {
+  switch (error._tag) {
+    case "Refusal":
+      return Clients.refuse(client, id, error)
+    case "BackendIdMismatchError":
+      return Clients.refuseOtherLog(client, id, error)
+    case "ServerAheadError":
+      return Effect.sync(() => Client.sendExit(client, id, Exit.fail(error)))
+  }
+}
 
 const refuse = (
   client: Client.Client,

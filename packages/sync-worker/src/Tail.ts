@@ -50,6 +50,12 @@ export interface Tail {
    */
   readonly correct: (known: LogEvent.SeqNum, head: LogEvent.SeqNum) => void
 
+  /** How often the head has turned out to be before the known one. */
+  readonly cuts: () => number
+
+  /** Whom to tell, at once, when the head turns out to be before the known one. */
+  readonly onGoneBack: (listener: () => void) => void
+
   /**
    * The page after a position, from memory: also the empty one at the head. `undefined` if it has
    * to be read from the log. `size`: how much it may hold, if not as much as pages do.
@@ -86,6 +92,8 @@ export const make = (options: {
   let entries: Array<LogEntry> = []
   let bytes = 0
   let moves = 0
+  let cuts = 0
+  let tellGoneBack = () => {}
   /** The page last made from memory, and how: all readers at the head take the same one. */
   let latest: Page | undefined
   let latestSize = options.size
@@ -109,6 +117,7 @@ export const make = (options: {
   }
 
   const moveTo = (position: LogEvent.SeqNum) => {
+    const hasGoneBack = position < head
     moves += 1
     head = position
     headBefore = position
@@ -116,6 +125,9 @@ export const make = (options: {
     entries = []
     bytes = 0
     latest = undefined
+    if (!hasGoneBack) return
+    cuts += 1
+    tellGoneBack()
   }
 
   return {
@@ -136,6 +148,10 @@ export const make = (options: {
     moves: () => moves,
     correct: (known, position) => {
       if (head === known && head !== position) moveTo(position)
+    },
+    cuts: () => cuts,
+    onGoneBack: (listener) => {
+      tellGoneBack = listener
     },
     page: (after, size = options.size) => {
       if (after < start || after > head) return undefined

@@ -154,6 +154,27 @@ describe("refusals", () => {
     { limits: { maxBatchEvents: 3 } }
   )
 
+  testLogged(
+    "[REFUSE-4][PULL-7][PUSH-8] what is for another log is refused, and logged likewise",
+    (lines) =>
+      Effect.gen(function* () {
+        const client = yield* connect([], { connectionId: "c-logged" })
+        yield* client.say(Frames.pull("7", { after: 0, backendId: "other" }))
+        yield* client.say(Frames.push("8", events(4)))
+        const why = { refusal: "BackendIdMismatchError", connectionId: "c-logged" }
+        expect(lines).toMatchObject([
+          {
+            message: ["request refused"],
+            annotations: { ...why, storeId: Frames.STORE_ID, requestId: "7", received: "other" }
+          },
+          {
+            message: ["request refused"],
+            annotations: { ...why, storeId: Frames.STORE_ID, requestId: "8" }
+          }
+        ])
+      })
+  )
+
   testLogged("[REFUSE-2] what the storage said is for the log, and for no client", (lines) =>
     Effect.gen(function* () {
       const log = yield* TestLog.TestLog

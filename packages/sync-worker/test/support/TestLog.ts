@@ -27,6 +27,8 @@ export interface TestLogService {
   readonly reset: () => void
   /** Appends past the server. */
   readonly appendBehind: (batch: ReadonlyArray<LogEvent.LogEvent>) => Effect.Effect<void, Error>
+  /** Restores a backup past the server: the events after a position are gone. */
+  readonly cutBehind: (last: LogEvent.SeqNum) => void
   /** The positions of all stored events. */
   readonly stored: Effect.Effect<ReadonlyArray<number>, StorageError>
 }
@@ -83,7 +85,12 @@ const isNonEmpty = <A>(items: ReadonlyArray<A>): items is NonEmptyReadonlyArray<
 
 const ALL = { maxEvents: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER }
 
-const make = (behind: EventLogService): TestLogService & { readonly log: EventLogService } => {
+const STORE = "memory"
+
+const make = (
+  behind: EventLogService,
+  database: EventLogMemory.Database
+): TestLogService & { readonly log: EventLogService } => {
   const calls: Array<Operation> = []
   const queues = new Map<Operation, Array<Around>>()
   const through = <A, E>(operation: Operation, run: Effect.Effect<A, E>) =>
@@ -103,6 +110,12 @@ const make = (behind: EventLogService): TestLogService & { readonly log: EventLo
       const parts = batch.map(toParts)
       return isNonEmpty(parts) ? behind.append(parts) : Effect.void
     },
+    cutBehind: (last) => {
+      const { entries = [], events = [] } = database.get(STORE) ?? {}
+      const kept = events.filter(({ seqNum }) => seqNum <= last).length
+      events.splice(kept)
+      entries.splice(kept)
+    },
     stored: Effect.map(behind.read(0, ALL), (entries) => entries.map(({ seqNum }) => seqNum)),
     log: {
       ...behind,
@@ -117,8 +130,10 @@ const make = (behind: EventLogService): TestLogService & { readonly log: EventLo
 
 /** The log in memory, with a hand on it. */
 export const layer: Layer.Layer<TestLog | EventLog> = Layer.unwrapEffect(
-  Effect.map(EventLogMemory.make, (behind) => {
-    const { log, ...control } = make(behind)
+  Effect.gen(function* () {
+    const database = EventLogMemory.makeDatabase()
+    const behind = yield* EventLogMemory.makeIn(database, STORE)
+    const { log, ...control } = make(behind, database)
     return Layer.merge(Layer.succeed(EventLog, log), Layer.succeed(TestLog, control))
   })
 )

@@ -1,0 +1,85 @@
+/**
+ * The head of the log as the log itself tells it: what is remembered of it may be out of date, if
+ * another writer moved it or the database was restored.
+ *
+ * @since 0.1.0
+ */
+import type { LogEvent } from "@tidelog/sync-protocol"
+import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import type { EventLogService, StorageError } from "./EventLog.ts"
+import type { Tail } from "./Tail.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Head {
+  /** Reads it, and corrects what is remembered. */
+  readonly read: Effect.Effect<LogEvent.SeqNum, StorageError>
+
+  /**
+   * The same, for those who need no answer of their own: all who ask at a time share one, and one that
+   * has just come will do.
+   */
+  readonly confirm: Effect.Effect<void, StorageError>
+}
+
+/** Milliseconds for which an answer will do: many pull at once after a restart. */
+const RECENT = 100
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly log: Pick<EventLogService, "head">
+  readonly tail: Pick<Tail, "head" | "correct">
+  readonly clock: Clock.Clock
+}): Head => {
+  const { clock, log, tail } = options
+  // The log was opened just now, and told its head.
+  let toldAt = clock.unsafeCurrentTimeMillis()
+  let asking: Deferred.Deferred<void, StorageError> | undefined
+
+  const read = Effect.suspend(() => {
+    const known = tail.head()
+    const askedAt = clock.unsafeCurrentTimeMillis()
+    return Effect.flatMap(log.head, (head) => {
+      toldAt = askedAt
+      const before = tail.head()
+      tail.correct(known, head)
+      return tail.head() < before
+        ? Effect.as(warnGoneBack(before, head), head)
+        : Effect.succeed(head)
+    })
+  })
+
+  const askOnce = Effect.suspend(() => {
+    const answer = Deferred.unsafeMake<void, StorageError>(FiberId.none)
+    asking = answer
+    return Effect.asVoid(read).pipe(
+      Effect.onExit((exit) => {
+        asking = undefined
+        return Deferred.done(answer, exit)
+      }),
+      // Others wait for it.
+      Effect.uninterruptible
+    )
+  })
+
+  return {
+    read,
+    confirm: Effect.suspend(() => {
+      if (asking !== undefined) return Deferred.await(asking)
+      return clock.unsafeCurrentTimeMillis() - toldAt < RECENT ? Effect.void : askOnce
+    })
+  }
+}
+
+const warnGoneBack = (known: LogEvent.SeqNum, head: LogEvent.SeqNum) =>
+  Effect.logWarning("the log has lost its latest events: was the database restored?").pipe(
+    Effect.annotateLogs({ known, head })
+  )

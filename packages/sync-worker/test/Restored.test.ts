@@ -1,0 +1,215 @@
+/** A log that loses its latest events under a running server, as by the restore of a backup. */
+import { describe, expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
+import * as Frames from "./support/frames.ts"
+import { events, range } from "./support/frames.ts"
+import { connect } from "./support/TestConnection.ts"
+import * as TestLog from "./support/TestLog.ts"
+import { testServer } from "./support/TestServer.ts"
+
+/** How a request ends whose client holds events that the log does not. */
+const anotherLog = (backendId: string) =>
+  Frames.failed({ _tag: "BackendIdMismatchError", expected: backendId, received: backendId })
+
+/** Pushes from a connection of its own, and gives what the push ended with. */
+const push = Effect.fnUntraced(function* (batch: Parameters<typeof Frames.push>[1]) {
+  const pusher = yield* connect()
+  yield* pusher.say(Frames.push("1", batch))
+  yield* pusher.leave()
+  return pusher.exits("1")[0]
+})
+
+/** A connection that follows the log. */
+const follow = Effect.fnUntraced(function* () {
+  const reader = yield* connect()
+  yield* reader.say(Frames.pull("1"))
+  return reader
+})
+
+/** A log of ten events, all in the server's memory, that a reader has. The last five are lost. */
+const restored = Effect.gen(function* () {
+  const log = yield* TestLog.TestLog
+  const reader = yield* follow()
+  yield* push(events(1, 10))
+  expect(reader.seqNums("1")).toEqual(range(1, 10))
+  log.cutBehind(5)
+  log.calls.length = 0
+  yield* TestClock.adjust("1 second")
+  return { log, reader, backendId: log.behind.backendId }
+})
+
+describe("is noticed", () => {
+  testServer(
+    "[RESTORE-1][PULL-7] with the next pull, whose cursor is where the server knows the head to be",
+    Effect.gen(function* () {
+      const { backendId, log, reader } = yield* restored
+      const late = yield* connect()
+      yield* late.say(Frames.pull("1", { after: 10, backendId }))
+      expect(late.frames).toMatchObject([{ _tag: "Exit" }])
+      expect(late.exits("1")).toEqual([anotherLog(backendId)])
+      expect(reader.exits("1")).toEqual([anotherLog(backendId)])
+      // An answer that many share is not enough to turn somebody away.
+      expect(log.calls).toEqual(["head", "head"])
+    })
+  )
+
+  testServer(
+    "[RESTORE-1] with the next pull of whoever has nothing: it is sent nothing that is lost",
+    Effect.gen(function* () {
+      const { backendId, reader } = yield* restored
+      const late = yield* follow()
+      expect(late.seqNums("1")).toEqual(range(1, 5))
+      expect(late.pageInfos("1").at(-1)).toEqual({ _tag: "NoMore" })
+      expect(late.exits("1")).toEqual([])
+      expect(reader.exits("1")).toEqual([anotherLog(backendId)])
+    })
+  )
+
+  testServer(
+    "[RESTORE-1] once for all who pull at the same time, and for those who come right after",
+    Effect.gen(function* () {
+      const { log } = yield* restored
+      const gate = yield* TestLog.makeGate
+      log.next("head", TestLog.waitBefore(gate))
+      const readers = yield* Effect.replicateEffect(connect(), 20)
+      const pulling = yield* Effect.forEach(readers, (reader) =>
+        Effect.fork(reader.say(Frames.pull("1")))
+      )
+      yield* gate.reached
+      yield* gate.open
+      yield* Fiber.joinAll(pulling)
+      yield* follow()
+      for (const reader of readers) expect(reader.seqNums("1")).toEqual(range(1, 5))
+      expect(log.calls.filter((call) => call === "head")).toHaveLength(1)
+      yield* TestClock.adjust("100 millis")
+      yield* follow()
+      expect(log.calls.filter((call) => call === "head")).toHaveLength(2)
+    })
+  )
+
+  testServer(
+    "[RESTORE-1][RESTORE-3] with the next push, of whoever holds what is lost",
+    Effect.gen(function* () {
+      const { backendId, log, reader } = yield* restored
+      yield* reader.say(Frames.push("2", events(11)))
+      expect(reader.order().slice(-2)).toEqual(["Exit 1", "Exit 2"])
+      expect(reader.exits("1")).toEqual([anotherLog(backendId)])
+      expect(reader.exits("2")).toEqual([anotherLog(backendId)])
+      expect(reader.saved).toEqual([])
+      expect(yield* log.stored).toEqual(range(1, 5))
+    })
+  )
+
+  testServer(
+    "[RESTORE-1][RESTORE-2] with the next push, of whoever goes on from what is left",
+    Effect.gen(function* () {
+      const { backendId, log, reader } = yield* restored
+      const { length } = reader.frames
+      expect(yield* push(events(6, 12, { clientId: "client-b" }))).toEqual(Frames.accepted)
+      expect(reader.frames.slice(length)).toMatchObject([{ _tag: "Exit", requestId: "1" }])
+      expect(reader.exits("1")).toEqual([anotherLog(backendId)])
+      expect(yield* log.stored).toEqual(range(1, 12))
+      yield* reader.say(Frames.pull("2", { after: 5, backendId }))
+      expect(reader.seqNums("2")).toEqual(range(6, 12))
+    })
+  )
+
+  testServer(
+    "[RESTORE-1] with a push that repeats what is lost: it follows nothing any more",
+    Effect.gen(function* () {
+      const { backendId, reader } = yield* restored
+      expect(yield* push(events(8, 10))).toEqual(anotherLog(backendId))
+      expect(reader.exits("1")).toEqual([anotherLog(backendId)])
+    })
+  )
+})
+
+describe("an open pull", () => {
+  testServer(
+    "[RESTORE-2] goes on if its cursor is not beyond the head",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      const { backendId } = log.behind
+      const slow = yield* follow()
+      for (const seqNum of range(1, 20)) yield* push(events(seqNum))
+      expect(slow.seqNums("1")).toEqual(range(1, 15))
+      yield* slow.say(Frames.pull("2", { after: 16, backendId }))
+      log.cutBehind(15)
+      expect(yield* push(events(16, 17, { clientId: "client-b" }))).toEqual(Frames.accepted)
+      expect(slow.exits("2")).toEqual([anotherLog(backendId)])
+      yield* slow.say(Frames.ack("1"))
+      expect(slow.exits("1")).toEqual([])
+      expect(slow.seqNums("1")).toEqual(range(1, 17))
+      expect(JSON.stringify(slow.pages("1").at(-1))).toContain("client-b")
+    })
+  )
+
+  testServer(
+    "[RESTORE-2] that is being checked ends as well",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      const { backendId } = log.behind
+      yield* push(events(1, 10))
+      log.cutBehind(8)
+      yield* TestClock.adjust("1 second")
+      const createdAt = (yield* log.behind.createdAt(8)) ?? ""
+      const gate = yield* TestLog.makeGate
+      log.next("createdAt", TestLog.waitAfter(gate))
+      const late = yield* connect()
+      const pulling = yield* Effect.fork(
+        late.say(Frames.pull("1", { after: 8, backendId, createdAt }))
+      )
+      yield* gate.reached
+      log.cutBehind(5)
+      expect(yield* push(events(6, 9, { clientId: "client-b" }))).toEqual(Frames.accepted)
+      yield* gate.open
+      yield* Fiber.join(pulling)
+      expect(late.order()).toEqual(["Exit 1"])
+      expect(late.exits("1")).toEqual([anotherLog(backendId)])
+    })
+  )
+
+  testServer(
+    "[RESTORE-2] is sent no page that was read before the restore, however far the log has come since",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      yield* log.appendBehind(events(1, 10))
+      yield* TestClock.adjust("1 second")
+      const gate = yield* TestLog.makeGate
+      log.next("read", TestLog.waitAfter(gate))
+      const slow = yield* connect()
+      const pulling = yield* Effect.fork(slow.say(Frames.pull("1")))
+      yield* gate.reached
+      log.cutBehind(5)
+      expect(yield* push(events(6, 12, { clientId: "client-b" }))).toEqual(Frames.accepted)
+      yield* gate.open
+      yield* Fiber.join(pulling)
+      expect(slow.seqNums("1")).toEqual(range(1, 12))
+      expect(JSON.stringify(slow.pages("1"))).toContain("client-b")
+      yield* push(events(13))
+      expect(slow.seqNums("1")).toEqual(range(1, 13))
+    })
+  )
+
+  testServer(
+    "[RESTORE-2] that outlived the object's memory ends when the object wakes",
+    Effect.gen(function* () {
+      const { backendId } = (yield* TestLog.TestLog).behind
+      yield* push(events(1, 5))
+      const pull = { live: true, inFlight: 0, started: true }
+      const reader = yield* connect([
+        { ...pull, requestId: "1", cursor: 10 },
+        { ...pull, requestId: "2", cursor: 5 },
+        { ...pull, requestId: "3", cursor: 6, started: false, live: false }
+      ])
+      expect(reader.order()).toEqual(["Exit 1", "Exit 3"])
+      for (const id of ["1", "3"]) expect(reader.exits(id)).toEqual([anotherLog(backendId)])
+      expect(reader.saved).toMatchObject([{ requestId: "2" }])
+      yield* push(events(6, 12))
+      expect(reader.seqNums("2")).toEqual(range(6, 12))
+      expect(reader.seqNums("1")).toEqual([])
+    })
+  )
+})
