@@ -21,13 +21,19 @@ const prepared = (statement: D1PreparedStatement): D1PreparedStatement => {
   })
 }
 
+const untilFast = async (): Promise<void> => {
+  if (!isSlow) return
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  await untilFast()
+}
+
 const watched = (database: D1Database) => ({
   prepare: (sql: string) => {
     if (isDown) throw new Error("the database is down")
     return prepared(database.prepare(sql))
   },
   batch: async (statements: Array<D1PreparedStatement>) => {
-    while (isSlow) await new Promise((resolve) => setTimeout(resolve, 20))
+    await untilFast()
     return tally(await database.batch(statements))
   }
 })
