@@ -96,7 +96,7 @@ describe("rules", () => {
     })
   )
 
-  it.effect.each<readonly [string, unknown]>([
+  it.effect.each<readonly [string, object | string | undefined]>([
     ["NotAllowed", { _tag: "NotAllowed" }],
     ["NotAllowed", { _tag: "NotAllowed", message: "", name: "Other" }],
     ["NotAllowed", { name: "NotAllowed", message: 7 }],
