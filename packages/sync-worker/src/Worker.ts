@@ -159,7 +159,7 @@ const makeHandler = <E>(
     }
     return Effect.flatMap(randomHex(8), (connectionId) =>
       Opening.answer(request, env, { ...options, authorise, connectionId }).pipe(
-        Effect.annotateLogs({ ...Refusals.storeIdOf(request), connectionId })
+        Effect.annotateLogs({ storeId: "", ...Refusals.storeIdOf(request), connectionId })
       )
     ).pipe(Effect.provide(Logger.json), Effect.runPromise)
   }
