@@ -48,6 +48,22 @@ describe("accepting", () => {
     })
   )
 
+  it.effect("[PUSH-4] accepts a batch that is stored already without asking the app again", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const onPush = () => {
+        asked += 1
+        return asked === 1 ? undefined : Effect.fail("no more")
+      }
+      const body = Effect.gen(function* () {
+        expect(yield* push(events(1, 3))).toEqual(Frames.accepted)
+        expect(yield* push(events(1, 3))).toEqual(Frames.accepted)
+        expect(asked).toBe(1)
+      })
+      yield* Effect.provide(body, layer({ onPush }))
+    })
+  )
+
   testServer(
     "[EVENT-3] accepts a chain whose numbers leap",
     Effect.gen(function* () {
