@@ -8,7 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type { StorageError } from "./EventLog.ts"
+import type { LogReplaced, StorageError } from "./EventLog.ts"
 import type { PushError } from "./Pushes.ts"
 import { StoreInfo } from "./StoreAdmin.ts"
 import type { StoreAdmin } from "./StoreAdmin.ts"
@@ -23,6 +23,20 @@ import type { StoreAdmin } from "./StoreAdmin.ts"
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>(
   "@tidelog/sync-worker/StoreUnavailable"
 )("StoreUnavailable", { message: Schema.String }, { identifier: "StoreUnavailable" }) {}
+
+/**
+ * There is no store of this id.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StoreNotFound extends Schema.TaggedError<StoreNotFound>(
+  "@tidelog/sync-worker/StoreNotFound"
+)("StoreNotFound", {}, { identifier: "StoreNotFound" }) {
+  override get message() {
+    return "there is no store of this id"
+  }
+}
 
 /**
  * The events do not continue the store's log. `head`: where it ends.
@@ -54,7 +68,12 @@ export class InvalidEvents extends Schema.TaggedError<InvalidEvents>(
  * @since 0.1.0
  * @category errors
  */
-export const OperationError = Schema.Union(StoreUnavailable, NotAtHead, InvalidEvents)
+export const OperationError = Schema.Union(
+  StoreUnavailable,
+  StoreNotFound,
+  NotAtHead,
+  InvalidEvents
+)
 
 /**
  * @since 0.1.0
@@ -252,6 +271,22 @@ const REPLACING: ReadonlySet<Operation["_tag"]> = new Set([
 ])
 
 /**
+ * Whether an operation is for a store that there is: to ask about one makes none.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const needsStore = ({ _tag }: Operation): boolean => NEEDING.has(_tag)
+
+const NEEDING: ReadonlySet<Operation["_tag"]> = new Set([
+  "Info",
+  "Read",
+  "Reset",
+  "Renew",
+  "Delete"
+])
+
+/**
  * Runs an operation on the server of its store.
  *
  * @since 0.1.0
@@ -277,8 +312,13 @@ export const run = (
     case "Reset":
       return Effect.map(available(admin.reset), (backendId) => ({ backendId }))
     case "Renew":
-    case "Reopen":
       return Effect.map(available(admin.renew), (backendId) => ({ backendId }))
+    case "Reopen":
+      // That the log is lost is what it is for.
+      return admin.renew.pipe(
+        Effect.map((backendId) => ({ backendId })),
+        Effect.mapError(unavailable)
+      )
     case "Delete":
       return available(admin.remove)
     case "Discard":
@@ -289,17 +329,20 @@ export const run = (
 }
 
 /** The storage's own words stay in the server's log. */
-const available = <A>(effect: Effect.Effect<A, StorageError>) =>
+const available = <A>(effect: Effect.Effect<A, LogReplaced | StorageError>) =>
   effect.pipe(
     Effect.tapError((error) => Effect.logError(error.message, Cause.fail(error))),
-    Effect.mapError(({ message }) => new StoreUnavailable({ message }))
+    Effect.mapError(unavailable)
   )
+
+const unavailable = ({ message }: LogReplaced | StorageError) => new StoreUnavailable({ message })
 
 const whyNotRestored = (error: PushError): OperationError => {
   switch (error._tag) {
     case "ServerAheadError":
       return new NotAtHead({ head: error.minimumExpectedNum })
     case "BackendIdMismatchError":
+    case "LogReplaced":
       return new StoreUnavailable({ message: "the store is another one now" })
     case "Refusal":
       return error.name === "StorageUnavailable"

@@ -23,11 +23,14 @@ import type { Tail } from "./Tail.ts"
  * @category models
  */
 export interface Clients {
-  /**
-   * Takes on a connection. `state`: what it remembers, if it outlived the object's memory. Those of
-   * its pulls that stand beyond the head are ended.
-   */
+  /** Takes on a connection. `state`: what it remembers, if it outlived the object's memory. */
   readonly add: (connection: Connection, state?: Partial<ConnectionState>) => Client.Client
+
+  /**
+   * Ends the pulls of a client that stand beyond the head: it holds events that this log does not, and
+   * those that will be in their place do not continue them. What is left to do of it.
+   */
+  readonly endBeyondHead: (client: Client.Client) => Effect.Effect<void>
 
   /** How many connections there are, and how many pulls they have open. */
   readonly count: () => { readonly sockets: number; readonly subscriptions: number }
@@ -53,6 +56,12 @@ export interface Clients {
     code: number,
     reason: string
   ) => Effect.Effect<number>
+
+  /** Closes all connections: their log is no more, and the next server has the one in its place. */
+  readonly closeReplaced: Effect.Effect<void>
+
+  /** Whether that has happened. */
+  readonly isReplaced: () => boolean
 
   /**
    * Closes the connections whose end has come. When it has to be called next: milliseconds since
@@ -103,25 +112,52 @@ export const make = (options: {
       return Effect.logWarning("connection closed").pipe(Effect.annotateLogs({ code, reason }))
     }).pipe(asOf(client))
 
-  const beyondHead = Exit.fail(
-    new SyncError.BackendIdMismatchError({ expected: log.backendId, received: log.backendId })
-  )
+  const otherLog = new SyncError.BackendIdMismatchError({
+    expected: log.backendId,
+    received: log.backendId
+  })
 
-  /**
-   * Ends the pulls of a client that stand beyond the head: it holds events that this log does not, and
-   * those that will be in their place do not continue them.
-   */
-  const endBeyondHead = (client: Client.Client) => {
+  const endBeyondHead: Clients["endBeyondHead"] = (client) => {
+    const ended: Array<Effect.Effect<void>> = []
     for (const { cursor, requestId } of client.subscriptions.values()) {
       if (cursor > tail.head() && delivery.remove(client, requestId)) {
-        Client.sendExit(client, requestId, beyondHead)
+        Client.sendExit(client, requestId, Exit.fail(otherLog))
+        ended.push(logOtherLog(client, requestId, otherLog))
       }
     }
+    return ended.length === 0 ? Effect.void : Effect.all(ended, { discard: true })
   }
 
-  tail.onGoneBack(() => {
-    for (const client of clients.values()) endBeyondHead(client)
-  })
+  tail.onGoneBack(() => Effect.all(Array.from(clients.values(), endBeyondHead), { discard: true }))
+
+  const closeWhere: Clients["closeWhere"] = (predicate, code, reason) =>
+    Effect.suspend(() => {
+      const matching = [...clients.values()].filter(({ connection }) =>
+        predicate(connection.session)
+      )
+      return Effect.as(
+        Effect.forEach(matching, (client) => close(client, code, reason), { discard: true }),
+        matching.length
+      )
+    })
+
+  let replaced = false
+
+  const closeReplaced = Effect.suspend(() => {
+    const isKnown = replaced
+    replaced = true
+    const closed = closeWhere(
+      () => true,
+      Handshake.CloseCode.serviceRestart,
+      "the log was replaced"
+    )
+    return isKnown
+      ? closed
+      : Effect.zipRight(
+          closed,
+          Effect.logWarning("the log is not the one that was opened: it was replaced, or is gone")
+        )
+  }).pipe(Effect.asVoid, Effect.uninterruptible)
 
   const closeUnreadable: Clients["closeUnreadable"] = (client) => (error) =>
     Effect.zipRight(
@@ -136,13 +172,14 @@ export const make = (options: {
     )
 
   const pump = (client: Client.Client, subscription: Client.Subscription, urgent: boolean) =>
-    delivery
-      .pump(client, subscription, urgent)
-      .pipe(
-        Effect.catchTag("StorageError", closeUnreadable(client)),
-        Effect.catchAllDefect(closeMistaken(client)),
-        asOf(client)
-      )
+    delivery.pump(client, subscription, urgent).pipe(
+      Effect.catchTags({
+        StorageError: closeUnreadable(client),
+        LogReplaced: () => closeReplaced
+      }),
+      Effect.catchAllDefect(closeMistaken(client)),
+      asOf(client)
+    )
 
   const pumpEach = (some: Iterable<Client.Client>, urgent: boolean) => {
     const behind: Array<Effect.Effect<void>> = []
@@ -175,12 +212,11 @@ export const make = (options: {
         client.subscriptions.set(subscription.requestId, Client.resumeSubscription(subscription))
       }
       clients.set(connection, client)
-      // The log may have been restored while nobody looked.
-      endBeyondHead(client)
       const deadline = Deadline.next(timesOf(client))
       if (Number.isFinite(deadline)) alarm.wakeBy(deadline)
       return client
     },
+    endBeyondHead,
     count: () => {
       let subscriptions = 0
       for (const client of clients.values()) subscriptions += client.subscriptions.size
@@ -193,16 +229,9 @@ export const make = (options: {
       clients.delete(connection)
     },
     close,
-    closeWhere: (predicate, code, reason) =>
-      Effect.suspend(() => {
-        const matching = [...clients.values()].filter(({ connection }) =>
-          predicate(connection.session)
-        )
-        return Effect.as(
-          Effect.forEach(matching, (client) => close(client, code, reason), { discard: true }),
-          matching.length
-        )
-      }),
+    closeWhere,
+    closeReplaced,
+    isReplaced: () => replaced,
     closeDue: Effect.suspend(() =>
       Deadline.sweep(
         Array.from(clients.values(), (client) => ({ client, times: timesOf(client) })),
@@ -273,12 +302,18 @@ export const refuseOtherLog = (
   Effect.suspend(() => {
     if (!client.open) return Effect.void
     Client.sendExit(client, requestId, Exit.fail(error))
-    const { _tag: refusal, expected, received } = error
-    return Effect.logWarning("request refused").pipe(
-      Effect.annotateLogs({ requestId, refusal, expected, received }),
-      asOf(client)
-    )
+    return logOtherLog(client, requestId, error)
   })
+
+const logOtherLog = (
+  client: Client.Client,
+  requestId: Frame.RequestId,
+  { _tag: refusal, expected, received }: SyncError.BackendIdMismatchError
+): Effect.Effect<void> =>
+  Effect.logWarning("request refused").pipe(
+    Effect.annotateLogs({ requestId, refusal, expected, received }),
+    asOf(client)
+  )
 
 /**
  * What a request claims about its connection, if it claims anything that is not so (SPEC: HAND-6).

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Refusals from "./internal/refusals.ts"
 
 /**
@@ -24,20 +26,27 @@ export interface CorsOptions {
 }
 
 /**
- * Whether the page that a request comes from may make it. A predicate that throws says no.
+ * Whether the page that a request comes from may make it. A predicate that throws says no, and the log
+ * tells why.
  *
  * @since 0.1.0
  * @category predicates
  */
-export const isAllowed = ({ allowedOrigins }: CorsOptions, request: Request): boolean => {
+export const isAllowed = (
+  { allowedOrigins }: CorsOptions,
+  request: Request
+): Effect.Effect<boolean> => {
   const origin = request.headers.get("origin")
-  if (origin === null || allowedOrigins === undefined) return true
-  if (typeof allowedOrigins !== "function") return allowedOrigins.includes(origin)
-  try {
-    return allowedOrigins(origin)
-  } catch {
-    return false
-  }
+  if (origin === null || allowedOrigins === undefined) return Effect.succeed(true)
+  if (typeof allowedOrigins !== "function") return Effect.succeed(allowedOrigins.includes(origin))
+  return Effect.try(() => allowedOrigins(origin)).pipe(
+    Effect.catchAll(({ error }) =>
+      Effect.logError("allowedOrigins failed", Cause.die(error)).pipe(
+        Effect.annotateLogs({ ...Refusals.storeIdOf(request), ...Refusals.originOf(request) }),
+        Effect.as(false)
+      )
+    )
+  )
 }
 
 /**
@@ -54,15 +63,28 @@ export const guard = (
   next: () => Promise<Response>
 ): Promise<Response> => {
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return next()
-  if (!isAllowed(options, request)) {
-    return Effect.runPromise(
-      Refusals.answerHttp(request, {
-        status: 403,
-        reason: "This origin may not connect.",
-        headers: { vary: "origin" }
-      })
-    )
-  }
+  return isAllowed(options, request).pipe(
+    Effect.flatMap((isAllowed) =>
+      isAllowed ? Effect.promise(() => answer(options, request, next)) : refuse(request)
+    ),
+    Effect.provide(Logger.json),
+    Effect.runPromise
+  )
+}
+
+const refuse = (request: Request) =>
+  Refusals.answerHttp(request, {
+    status: 403,
+    reason: "This origin may not connect.",
+    headers: { vary: "origin" }
+  })
+
+/** The answer to a page that may ask. */
+const answer = (
+  options: CorsOptions,
+  request: Request,
+  next: () => Promise<Response>
+): Promise<Response> => {
   if (options.enableCORS !== true) return next()
   if (request.method === "OPTIONS") {
     return Promise.resolve(

@@ -12,7 +12,7 @@ import type { AlarmService } from "./Alarm.ts"
 import * as Client from "./Client.ts"
 import type { SubscriptionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
-import type { EventLogService, StorageError } from "./EventLog.ts"
+import type { EventLogService, LogReplaced, StorageError } from "./EventLog.ts"
 import type { Head } from "./Head.ts"
 import * as Pace from "./Pace.ts"
 import * as PageReader from "./PageReader.ts"
@@ -36,7 +36,7 @@ export interface Delivery {
     client: Client.Client,
     subscription: Client.Subscription,
     urgent: boolean
-  ) => Effect.Effect<void, StorageError>
+  ) => Effect.Effect<void, LogReplaced | StorageError>
 
   /**
    * Sends a subscription what memory holds for it, at once. Whether nothing is left for `pump`: that

@@ -37,6 +37,21 @@ export class HeadMismatch extends Schema.TaggedError<HeadMismatch>(
 )("HeadMismatch", { expected: Schema.Number }) {}
 
 /**
+ * The log is not the incarnation that was opened any more: somebody else has reset, renewed or removed it,
+ * or its database was restored from a backup without it. Open it again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LogReplaced extends Schema.TaggedError<LogReplaced>(
+  "@tidelog/sync-worker/LogReplaced"
+)("LogReplaced", {}) {
+  override get message() {
+    return "the log was replaced"
+  }
+}
+
+/**
  * An event as the log gives it back: its position, and the text of its `PulledEvent`, ready to be
  * joined into a page.
  *
@@ -108,8 +123,11 @@ export interface EventLogService {
   /** When the head event was stored, as of the opening; `undefined` if there was none. */
   readonly initialCreatedAt: string | undefined
 
-  /** The `seqNum` of the last event, 0 if there is none, read from the storage. */
-  readonly head: Effect.Effect<LogEvent.SeqNum, StorageError>
+  /**
+   * The `seqNum` of the last event, 0 if there is none, read from the storage. It is by this that a server
+   * learns that it serves a log which is no more.
+   */
+  readonly head: Effect.Effect<LogEvent.SeqNum, LogReplaced | StorageError>
 
   /**
    * Stores a batch at the end of the log, whole or not at all, if its first parent is the head.
@@ -153,7 +171,8 @@ export interface EventLogService {
    * Deletes all events and gives the log a new `backendId`, which it returns: both or neither.
    *
    * After this, as after `renew` and `remove`, every instance that was opened before is stale, this
-   * one included: it appends nothing any more, and what it reads may be of the new incarnation.
+   * one included: it appends nothing any more, its `head` fails with `LogReplaced`, and what it reads may
+   * be of the new incarnation.
    * Open the log again.
    */
   readonly reset: Effect.Effect<SyncError.BackendId, StorageError>

@@ -7,7 +7,7 @@ import { Chunking, LogEvent } from "@tidelog/sync-protocol"
 import type { FrameText, Handshake, SyncError } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { EventLog, HeadMismatch, StorageError } from "./EventLog.ts"
+import { EventLog, HeadMismatch, LogReplaced, StorageError } from "./EventLog.ts"
 import type { EventLogService, LogEntry } from "./EventLog.ts"
 import { toEntry } from "./internal/entry.ts"
 import { takePage, toLogPage } from "./internal/page.ts"
@@ -89,7 +89,10 @@ export const makeIn = (
       isNew: known === undefined,
       initialHead: headOf(opened),
       initialCreatedAt: opened.events.at(-1)?.createdAt,
-      head: withLog("read the head", (log) => Effect.succeed(headOf(log))),
+      head: Effect.suspend(() => {
+        const log = database.get(storeId)
+        return log?.backendId === backendId ? Effect.succeed(headOf(log)) : new LogReplaced()
+      }),
       append: (batch) =>
         withLog("append to the log", (log): Effect.Effect<void, HeadMismatch | StorageError> => {
           const expected = batch[0].parentSeqNum

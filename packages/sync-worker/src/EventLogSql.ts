@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as AppendStatements from "./AppendStatements.ts"
-import { EventLog, HeadMismatch, StorageError } from "./EventLog.ts"
+import { EventLog, HeadMismatch, LogReplaced, StorageError } from "./EventLog.ts"
 import type { EventLogService } from "./EventLog.ts"
 import * as EventLogStatements from "./EventLogStatements.ts"
 import { toEntry } from "./internal/entry.ts"
@@ -23,7 +23,9 @@ import type { Statement } from "./SqlEngine.ts"
 import { StoreId } from "./StoreId.ts"
 import { tableName } from "./StoreTable.ts"
 
-const HeadRow = Schema.Tuple(Schema.Struct({ head: Schema.Int }))
+const HeadRow = Schema.Tuple(
+  Schema.Struct({ head: Schema.Int, backendId: Schema.NullOr(Schema.String) })
+)
 
 const OpenedRow = Schema.Tuple(
   Schema.Struct({
@@ -82,7 +84,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
     )
 
     const log = { storeId, table, backendId }
-    const readHead = EventLogStatements.head(table)
+    const readHead = EventLogStatements.head(log)
     const append = AppendStatements.make(log)
 
     const newBackendId = (operation: string, statements: ReadonlyArray<Statement>) =>
@@ -104,7 +106,10 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
       initialCreatedAt: createdAt ?? undefined,
       head: sql.batch("read the head", [readHead]).pipe(
         Effect.flatMap(([result]) => decodeRows("read the head", HeadRow, result)),
-        Effect.map(([{ head }]) => head)
+        Effect.catchIf(isNoTable, () => new LogReplaced()),
+        Effect.flatMap(([row]) =>
+          row.backendId === backendId ? Effect.succeed(row.head) : new LogReplaced()
+        )
       ),
       append: (batch) =>
         Effect.flatMap(sql.batch("append to the log", append(batch)), (results): Appended => {
@@ -155,8 +160,11 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
 
 type Appended = ReturnType<EventLogService["append"]>
 
-/** SQLite's words, which come through D1 and the object's own database alike. */
+// SQLite's words, which come through D1 and the object's own database alike.
+
 const isTooBig = ({ cause }: StorageError): boolean => /too ?big/i.test(String(cause))
+
+const isNoTable = ({ cause }: StorageError): boolean => /no such table/i.test(String(cause))
 
 const isoDate = (millis: number): FrameText.EventParts["createdAt"] =>
   DateTime.formatIso(DateTime.unsafeMake(millis))

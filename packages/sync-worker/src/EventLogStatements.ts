@@ -81,14 +81,15 @@ export const open = (store: Registration): NonEmptyReadonlyArray<Statement> => [
 ]
 
 /**
- * The head: column `head`.
+ * The head, and the `backendId` by which the log is registered now (NULL if it is not): one row.
  *
  * @since 0.1.0
  * @category statements
  */
-export const head = (table: string): Statement => ({
-  sql: `SELECT ${headOf(table)} AS head`,
-  params: []
+export const head = ({ storeId, table }: Omit<Incarnation, "backendId">): Statement => ({
+  sql: `SELECT ${headOf(table)} AS head,
+    (SELECT backendId FROM ${REGISTRY_TABLE} WHERE storeId = ?1) AS backendId`,
+  params: [storeId]
 })
 
 /**

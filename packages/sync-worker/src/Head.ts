@@ -9,7 +9,7 @@ import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import type { EventLogService, StorageError } from "./EventLog.ts"
+import type { EventLogService, LogReplaced, StorageError } from "./EventLog.ts"
 import type { Tail } from "./Tail.ts"
 
 /**
@@ -18,13 +18,13 @@ import type { Tail } from "./Tail.ts"
  */
 export interface Head {
   /** Reads it, and corrects what is remembered. */
-  readonly read: Effect.Effect<LogEvent.SeqNum, StorageError>
+  readonly read: Effect.Effect<LogEvent.SeqNum, LogReplaced | StorageError>
 
   /**
    * The same, for those who need no answer of their own: all who ask at a time share one, and one that
    * has just come will do.
    */
-  readonly confirm: Effect.Effect<void, StorageError>
+  readonly confirm: Effect.Effect<void, LogReplaced | StorageError>
 }
 
 /** Milliseconds for which an answer will do: many pull at once after a restart. */
@@ -42,7 +42,7 @@ export const make = (options: {
   const { clock, log, tail } = options
   // The log was opened just now, and told its head.
   let toldAt = clock.unsafeCurrentTimeMillis()
-  let asking: Deferred.Deferred<void, StorageError> | undefined
+  let asking: Deferred.Deferred<void, LogReplaced | StorageError> | undefined
 
   const read = Effect.suspend(() => {
     const known = tail.head()
@@ -50,15 +50,15 @@ export const make = (options: {
     return Effect.flatMap(log.head, (head) => {
       toldAt = askedAt
       const before = tail.head()
-      tail.correct(known, head)
+      const rest = tail.correct(known, head)
       return tail.head() < before
-        ? Effect.as(warnGoneBack(before, head), head)
+        ? Effect.zipRight(warnGoneBack(before, head), Effect.as(rest, head))
         : Effect.succeed(head)
     })
   })
 
   const askOnce = Effect.suspend(() => {
-    const answer = Deferred.unsafeMake<void, StorageError>(FiberId.none)
+    const answer = Deferred.unsafeMake<void, LogReplaced | StorageError>(FiberId.none)
     asking = answer
     return Effect.asVoid(read).pipe(
       Effect.onExit((exit) => {

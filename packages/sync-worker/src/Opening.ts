@@ -91,7 +91,7 @@ const mistaken = (message: string, cause?: unknown) =>
   )
 
 const connect = Effect.fnUntraced(function* (request: Request, env: object, opening: Opening) {
-  if (!Cors.isAllowed(opening, request)) {
+  if (!(yield* Cors.isAllowed(opening, request))) {
     return yield* refuse("forbidden", "this origin may not connect")
   }
   const { payload, storeId } = yield* readParams(request, opening)

@@ -124,6 +124,7 @@ export const make = (options: {
         client.subscriptions.set(requestId, subscription)
         return Effect.catchTags(serve(client, subscription, request), {
           StorageError: clients.closeUnreadable(client),
+          LogReplaced: () => Clients.asOf(client)(clients.closeReplaced),
           // A pull that is refused is never asked for again; one whose connection is closed is.
           HookTimeout: ({ message }) =>
             clients.close(client, Handshake.CloseCode.tryAgainLater, message)

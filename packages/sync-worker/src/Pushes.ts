@@ -15,7 +15,13 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Batch from "./Batch.ts"
 import type { Session } from "./Connection.ts"
-import type { EventLogService, HeadMismatch, LogEntry, StorageError } from "./EventLog.ts"
+import type {
+  EventLogService,
+  HeadMismatch,
+  LogEntry,
+  LogReplaced,
+  StorageError
+} from "./EventLog.ts"
 import type { Head } from "./Head.ts"
 import { toEntry } from "./internal/entry.ts"
 import * as Turns from "./internal/turns.ts"
@@ -32,6 +38,7 @@ export type PushError =
   | Refusal.Refusal
   | SyncError.ServerAheadError
   | SyncError.BackendIdMismatchError
+  | LogReplaced
 
 /**
  * @since 0.1.0
@@ -102,7 +109,7 @@ export const make = (options: {
     let isUnsure = false
 
     const lookUp = Effect.fnUntraced(
-      function* ({ batch }: Push): Effect.fn.Return<Stored, StorageError> {
+      function* ({ batch }: Push): Effect.fn.Return<Stored, LogReplaced | StorageError> {
         const [{ parentSeqNum }] = batch
         const last = yield* head.read
         isUnsure = false

@@ -11,10 +11,11 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Client from "./Client.ts"
 import type * as Clients from "./Clients.ts"
-import type { EventLogService, LogEntry, PageSize, StorageError } from "./EventLog.ts"
+import type { EventLogService, LogEntry, LogReplaced, PageSize, StorageError } from "./EventLog.ts"
 import type { Head } from "./Head.ts"
 import { isOf, revoked } from "./internal/revocation.ts"
 import type { PushError, Pushes } from "./Pushes.ts"
+import type { Tail } from "./Tail.ts"
 
 /**
  * A store at a glance.
@@ -55,10 +56,13 @@ export interface StoreAdmin {
   /** Whether the log was made when it was opened. */
   readonly isNew: boolean
 
-  readonly info: Effect.Effect<StoreInfo, StorageError>
+  /** Whether it has no event, as far as memory tells. */
+  readonly isEmpty: () => boolean
+
+  readonly info: Effect.Effect<StoreInfo, LogReplaced | StorageError>
 
   /** Where the log ends: as `info`, without a look at every event. */
-  readonly head: Effect.Effect<LogEvent.SeqNum, StorageError>
+  readonly head: Effect.Effect<LogEvent.SeqNum, LogReplaced | StorageError>
 
   /** The events after a position, each as the text of its `PulledEvent`. */
   readonly read: (
@@ -81,7 +85,7 @@ export interface StoreAdmin {
   readonly remove: Effect.Effect<void, StorageError>
 
   /** Likewise, if it has no event. Whether that was so. */
-  readonly discard: Effect.Effect<boolean, StorageError>
+  readonly discard: Effect.Effect<boolean, LogReplaced | StorageError>
 
   /**
    * Closes the connections of an identity. `identity`: what the authorisation returned, or a part
@@ -97,10 +101,15 @@ export interface StoreAdmin {
 export const make = (options: {
   readonly log: EventLogService
   readonly head: Head
+  readonly tail: Tail
   readonly clients: Clients.Clients
   readonly pushes: Pushes
 }): StoreAdmin => {
-  const { clients, head, log, pushes } = options
+  const { clients, head, log, pushes, tail } = options
+
+  /** Whoever finds that the log is no more ends all that is of it. */
+  const orClose = <A, E>(effect: Effect.Effect<A, E | LogReplaced>) =>
+    Effect.tapErrorTag(effect, "LogReplaced", () => clients.closeReplaced)
 
   const closeAll = (code: number, reason: string) => clients.closeWhere(() => true, code, reason)
 
@@ -119,8 +128,8 @@ export const make = (options: {
    * Replaces the log while no push is under way. What became of it after an error, nobody knows:
    * connections end in any case.
    */
-  const replace = <A>(
-    change: Effect.Effect<A, StorageError>,
+  const replace = <A, E>(
+    change: Effect.Effect<A, E>,
     onReplaced: (result: A) => Effect.Effect<unknown>
   ) =>
     change.pipe(
@@ -141,14 +150,15 @@ export const make = (options: {
   return {
     backendId: log.backendId,
     isNew: log.isNew,
+    isEmpty: () => tail.head() === LogEvent.ROOT,
     info: Effect.gen(function* () {
-      const last = yield* head.read
+      const last = yield* orClose(head.read)
       return { backendId: log.backendId, head: last, ...(yield* log.stats), ...clients.count() }
     }),
-    head: head.read,
+    head: orClose(head.read),
     read: log.read,
     restore: (events) =>
-      Effect.zipRight(pushes.restore(events), Effect.suspend(clients.pumpEveryone)),
+      Effect.zipRight(orClose(pushes.restore(events)), Effect.suspend(clients.pumpEveryone)),
     reset: withNewId(log.reset),
     renew: withNewId(log.renew),
     remove: replace(log.remove, () => closeAll(Handshake.CloseCode.gone, "the store was deleted")),

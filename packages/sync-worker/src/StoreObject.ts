@@ -104,7 +104,11 @@ export const make = <E>(options: {
     return new Response(null, { status: 101, webSocket: client })
   })
 
-  const activations = Activations.make(LiveServer.start({ state, env, layer, alarm }))
+  const activations = Activations.make({
+    start: LiveServer.start({ state, env, layer, alarm }),
+    isOver: ({ server }: LiveServer.LiveServer) => server.isReplaced(),
+    end: ({ dispose }: LiveServer.LiveServer) => dispose
+  })
 
   /** The server of a socket: in memory, or started for the store that the socket remembers. */
   const activationOf = (
@@ -189,12 +193,14 @@ export const make = <E>(options: {
     )
 
   /** A client may have the backendId of a store, also of an empty one: then it has to stay. */
+  const isUnknown = (live: LiveServer.LiveServer) => live.server.admin.isNew && !visited.has(live)
+
   const discard = (storeId: Handshake.StoreId, operation: AdminOperation.Discard) =>
     Effect.suspend((): Operated => {
       const current = activations.current()
-      return current === undefined || !current.server.admin.isNew || visited.has(current)
+      return current === undefined || !isUnknown(current)
         ? Effect.succeed({ discarded: false })
-        : change(storeId, operation)
+        : replace(current, storeId, operation)
     })
 
   const operate = (storeId: Handshake.StoreId, operation: AdminOperation.Operation): Operated => {
@@ -205,24 +211,47 @@ export const make = <E>(options: {
   }
 
   /**
-   * Runs an operation. One that replaces the log is alone with it: whoever connects meanwhile is put
-   * off, and afterwards the server is started again.
+   * Runs an operation that replaces the log. It is alone with it: whoever connects meanwhile is put off,
+   * and afterwards the server is started again.
    */
+  const replace = (
+    active: LiveServer.LiveServer,
+    storeId: Handshake.StoreId,
+    operation: AdminOperation.Operation
+  ): Operated =>
+    activations.replace(
+      new LiveServer.StartFailed({
+        reason: "the log of the store is being replaced",
+        cause: new Error("the log is being replaced")
+      }),
+      run(active, storeId, operation).pipe(
+        // Before anybody can open the store anew, and lose what they store in it.
+        Effect.tap((result) => (isGone(operation, result) ? deleteAll : Effect.void)),
+        Effect.ensuring(active.dispose)
+      )
+    )
+
+  /** A store that was made by asking about it is deleted again. */
+  const notFound = (active: LiveServer.LiveServer, storeId: Handshake.StoreId) =>
+    Effect.zipRight(
+      replace(active, storeId, new AdminOperation.Discard()),
+      new AdminOperation.StoreNotFound()
+    )
+
+  /** Runs an operation in the server of its store, started for it if need be. */
   const change = (storeId: Handshake.StoreId, operation: AdminOperation.Operation) =>
     Effect.flatMap(activations.get(storeId), (active) => {
+      const isMade = AdminOperation.needsStore(operation) && isUnknown(active)
+      if (isMade && active.server.admin.isEmpty()) return notFound(active, storeId)
       const running = run(active, storeId, operation)
-      if (!AdminOperation.replacesLog(operation)) return running
-      return activations.replace(
-        new LiveServer.StartFailed({
-          reason: "the log of the store is being replaced",
-          cause: new Error("the log is being replaced")
-        }),
-        running.pipe(
-          // Before anybody can open the store anew, and lose what they store in it.
-          Effect.tap((result) => (isGone(operation, result) ? deleteAll : Effect.void)),
-          Effect.ensuring(active.dispose)
+      if (!AdminOperation.replacesLog(operation)) {
+        return Effect.catchTag(running, "StoreUnavailable", (error) =>
+          active.server.isReplaced()
+            ? Effect.flatMap(activations.get(storeId), (next) => run(next, storeId, operation))
+            : error
         )
-      )
+      }
+      return replace(active, storeId, operation)
     })
 
   return {

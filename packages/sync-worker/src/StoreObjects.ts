@@ -14,9 +14,9 @@ import type * as AdminOperation from "./AdminOperation.ts"
  */
 export interface StoreObjectsService {
   /**
-   * Has an operation done by a store's object, which is woken for it, and opens its store if there
-   * is none of this id. `Revoke`, `Reopen` and `Discard`
-   * make none.
+   * Has an operation done by a store's object, which is woken for it. If there is no store of this id,
+   * `Head` and `Restore` make one, `Revoke`, `Reopen` and `Discard` have nothing to do, and all others
+   * fail with `StoreNotFound`.
    */
   readonly send: <Success, Encoded>(
     storeId: Handshake.StoreId,

@@ -22,6 +22,7 @@ import type { Connection, ConnectionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import * as Delivery from "./Delivery.ts"
 import { EventLog } from "./EventLog.ts"
+import type { LogReplaced } from "./EventLog.ts"
 import * as Head from "./Head.ts"
 import { describe } from "./internal/describe.ts"
 import { isTooBig, toText } from "./internal/frame.ts"
@@ -66,6 +67,12 @@ export interface SyncServerService {
    * since the epoch, endless if there is nothing to wait for.
    */
   readonly closeDue: Effect.Effect<number>
+
+  /**
+   * Whether the log turned out not to be the one that was opened. All connections are closed then, and
+   * another server has to take this one's place.
+   */
+  readonly isReplaced: () => boolean
 
   readonly admin: StoreAdmin.StoreAdmin
 }
@@ -202,6 +209,7 @@ export const make: Effect.Effect<
     id: Frame.RequestId,
     error: Pushes.PushError
   ): Effect.Effect<void> => {
+    if (error._tag === "LogReplaced") return Clients.asOf(client)(clients.closeReplaced)
     // It may have waited for its turn until then.
     if (isExpired(client)) return closeExpired(client)
     const answer = answerError(client, id, error)
@@ -291,14 +299,17 @@ export const make: Effect.Effect<
   }
 
   return {
-    admin: StoreAdmin.make({ log, head, clients, pushes }),
+    admin: StoreAdmin.make({ log, head, tail, clients, pushes }),
     closeDue: clients.closeDue,
+    isReplaced: clients.isReplaced,
 
     connect: (connection, state) =>
       Effect.suspend(() => {
         const client = clients.add(connection, state)
         delivery.save(client)
-        return clients.pumpAll(client, false)
+        // The log may have been restored while nobody looked.
+        const ended = clients.endBeyondHead(client)
+        return Effect.zipRight(ended, clients.pumpAll(client, false))
       }),
 
     receive: (connection, data) => {
@@ -326,7 +337,11 @@ export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits
   Layer.effect(SyncServer, make)
 
 /** That a pusher is behind is no refusal: it happens all the time. */
-const answerError = (client: Client.Client, id: Frame.RequestId, error: Pushes.PushError) => {
+const answerError = (
+  client: Client.Client,
+  id: Frame.RequestId,
+  error: Exclude<Pushes.PushError, LogReplaced>
+) => {
   switch (error._tag) {
     case "Refusal":
       return Clients.refuse(client, id, error)

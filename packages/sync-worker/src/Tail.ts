@@ -5,6 +5,7 @@
  */
 import { FrameText } from "@tidelog/sync-protocol"
 import type { LogEvent, SyncError } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
 import type { LogEntry, LogPage, PageSize } from "./EventLog.ts"
 import { indexAfter, takePage, toLogPage } from "./internal/page.ts"
 
@@ -38,23 +39,27 @@ export interface Tail {
   /** Events that were appended. Nothing happens if the head is known to be beyond them already. */
   readonly advance: (entries: ReadonlyArray<LogEntry>) => void
 
-  /** The log turned out to be elsewhere: what was remembered of it no longer counts. */
-  readonly moveTo: (head: LogEvent.SeqNum) => void
+  /**
+   * The log turned out to be elsewhere: what was remembered of it no longer counts. What is left to do of
+   * telling it on.
+   */
+  readonly moveTo: (head: LogEvent.SeqNum) => Effect.Effect<void>
 
   /** How often that has happened. */
   readonly moves: () => number
 
   /**
    * The head as it was read from the log. `known`: the head of this tail when the reading began. If
-   * it is another by now, the answer may be the older of the two, and does not count.
+   * it is another by now, the answer may be the older of the two, and does not count. What is left to
+   * do of telling it on.
    */
-  readonly correct: (known: LogEvent.SeqNum, head: LogEvent.SeqNum) => void
+  readonly correct: (known: LogEvent.SeqNum, head: LogEvent.SeqNum) => Effect.Effect<void>
 
   /** How often the head has turned out to be before the known one. */
   readonly cuts: () => number
 
   /** Whom to tell, at once, when the head turns out to be before the known one. */
-  readonly onGoneBack: (listener: () => void) => void
+  readonly onGoneBack: (listener: () => Effect.Effect<void>) => void
 
   /**
    * The page after a position, from memory: also the empty one at the head. `undefined` if it has
@@ -93,7 +98,7 @@ export const make = (options: {
   let bytes = 0
   let moves = 0
   let cuts = 0
-  let tellGoneBack = () => {}
+  let tellGoneBack = () => Effect.void
   /** The page last made from memory, and how: all readers at the head take the same one. */
   let latest: Page | undefined
   let latestSize = options.size
@@ -125,9 +130,9 @@ export const make = (options: {
     entries = []
     bytes = 0
     latest = undefined
-    if (!hasGoneBack) return
+    if (!hasGoneBack) return Effect.void
     cuts += 1
-    tellGoneBack()
+    return tellGoneBack()
   }
 
   return {
@@ -146,9 +151,8 @@ export const make = (options: {
     },
     moveTo,
     moves: () => moves,
-    correct: (known, position) => {
-      if (head === known && head !== position) moveTo(position)
-    },
+    correct: (known, position) =>
+      head === known && head !== position ? moveTo(position) : Effect.void,
     cuts: () => cuts,
     onGoneBack: (listener) => {
       tellGoneBack = listener

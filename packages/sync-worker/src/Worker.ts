@@ -68,34 +68,66 @@ export interface SyncWorker {
  * reason (SPEC: HAND-5). A refused connection never reaches its store's object.
  *
  * `request`: one that `matchSyncRequest` matches. `env`: the Worker's bindings. `options`: who may
- * connect, as `validatePayload` or as a `layer`. A Layer that is the same value at each call is built
- * once.
+ * connect, as `validatePayload`, with the `services` that its Effects need, or as a `layer`. Either Layer
+ * is built once for each `env`, if it is the same value at each call.
  *
  * @since 0.1.0
  * @category handlers
  */
-export const handleWebSocket = <Payload = unknown, Encoded = Payload, E = never>(
+export const handleWebSocket: {
+  <Payload = unknown, Encoded = Payload, R = never, E = never>(
+    request: Request,
+    env: object,
+    ctx: ExecutionContext,
+    options?: RuleOptions<Payload, Encoded, R, E>
+  ): Promise<Response>
+  <E>(
+    request: Request,
+    env: object,
+    ctx: ExecutionContext,
+    options: LayerOptions<E>
+  ): Promise<Response>
+} = <Payload, Encoded, R, E>(
   request: Request,
   env: object,
   _ctx: ExecutionContext,
-  options: HandlerOptions<Payload, Encoded, E> = {}
+  options?: RuleOptions<Payload, Encoded, R, E> | LayerOptions<E>
 ): Promise<Response> => {
-  const handle =
-    options.layer === undefined
-      ? makeHandler(toLayer(options), options)
-      : makeHandler(options.layer, options)
-  return Cors.guard(options, request, () => handle(request, env))
+  if (options === undefined) return handleWith(SyncAuth.SyncAuth.layerNone, {}, request, env)
+  if (options.layer !== undefined) return handleWith(options.layer, options, request, env)
+  const layer = provideServices(toLayer(options), shared(options.services))
+  return handleWith(layer, options, request, env)
 }
 
 /**
- * What `handleWebSocket` is told: who may connect, as a rule or as a Layer.
+ * What `handleWebSocket` is told: who may connect, as a rule.
  *
  * @since 0.1.0
  * @category models
  */
-export type HandlerOptions<Payload = unknown, Encoded = Payload, E = never> =
-  | (SyncOptions<Payload, Encoded> & { readonly layer?: undefined })
-  | (Opening.ConnectOptions & { readonly layer: AuthLayer<E> })
+export type RuleOptions<Payload = unknown, Encoded = Payload, R = never, E = never> = SyncOptions<
+  Payload,
+  Encoded,
+  R
+>
+  & ServicesOption<R, E, CloudflareEnv> & { readonly layer?: undefined }
+
+/**
+ * What `handleWebSocket` is told: who may connect, as a Layer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LayerOptions<E = never> extends Opening.ConnectOptions {
+  readonly layer: AuthLayer<E>
+}
+
+const handleWith = <E>(
+  layer: AuthLayer<E>,
+  options: Opening.ConnectOptions,
+  request: Request,
+  env: object
+) => Cors.guard(options, request, () => makeHandler(layer, options)(request, env))
 
 /** Who may connect, as options say it. */
 const toLayer = <Payload, Encoded, R>(
@@ -112,18 +144,18 @@ const toLayer = <Payload, Encoded, R>(
       SyncAuth.layer((payload, context) => validatePayload(payload as Payload, context))
 }
 
-/** What is built of a Layer: one service for each `env`. */
-const builds = new WeakMap<object, RuntimeOf>()
+/** What is built of a Layer: its services, once for each `env`. */
+const builds = new WeakMap<object, RuntimeOf<never>>()
 
-type RuntimeOf = (
-  env: object
-) => Effect.Effect<Runtime.Runtime<SyncAuth.SyncAuth>, SyncAuth.AuthUnavailable>
+type RuntimeOf<R> = (env: object) => Effect.Effect<Runtime.Runtime<R>, SyncAuth.AuthUnavailable>
 
-const builtOf = <E>(layer: AuthLayer<E>): RuntimeOf => {
+const builtOf = <R, E>(layer: Layer.Layer<R, E, CloudflareEnv>): RuntimeOf<R> => {
   const known = builds.get(layer)
-  if (known !== undefined) return known
+  // A Layer has what was built of it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  if (known !== undefined) return known as RuntimeOf<R>
   const build = makeOnce((env: object) => Layer.provide(layer, Layer.succeed(CloudflareEnv, env)))
-  const runtimeOf: RuntimeOf = (env) =>
+  const runtimeOf: RuntimeOf<R> = (env) =>
     Effect.catchAllCause(build(env), (cause) =>
       Effect.zipRight(
         Effect.logError("the authorisation could not be built", cause),
@@ -133,6 +165,19 @@ const builtOf = <E>(layer: AuthLayer<E>): RuntimeOf => {
   builds.set(layer, runtimeOf)
   return runtimeOf
 }
+
+/** A Layer that is built once for each `env`, however often something is made with it. */
+const shared = <R, E>(services: Layer.Layer<R, E, CloudflareEnv> | undefined) =>
+  services === undefined
+    ? undefined
+    : Layer.effectContext(
+        Effect.gen(function* () {
+          const runtime = yield* builtOf(services)(yield* CloudflareEnv)
+          // Loggers and the like that the Layer has set.
+          yield* Effect.inheritFiberRefs(runtime.fiberRefs)
+          return runtime.context
+        })
+      )
 
 /** The handler without what pages of other origins ask for. */
 const makeHandler = <E>(

@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { AdminClient } from "../src/admin/index.ts"
 import { tableName } from "../src/StoreTable.ts"
-import { accepted } from "./support/frames.ts"
+import { accepted, failed, range } from "./support/frames.ts"
 import { startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 
@@ -105,6 +105,96 @@ const importText = (storeId: string, body: string | null, worker: Worker = "d1")
   call(`${worker}/admin/stores/${storeId}/events`, { method: "POST", body })
 
 await push("first", events(1))
+
+describe("[RESTORE-4] a log that is replaced in its database, under a running server", () => {
+  const change = {
+    "has another backendId": (storeId: string) =>
+      database
+        .prepare("UPDATE tidelog_stores SET backendId = 'another' WHERE storeId = ?")
+        .bind(storeId)
+        .run(),
+    "is no longer registered": (storeId: string) => lose(storeId, "row"),
+    "is gone": (storeId: string) => lose(storeId, "all")
+  }
+  for (const [how, make] of Object.entries(change)) {
+    for (const by of ["pull", "push", "look"] as const) {
+      it(`${how}: with the next ${by}, the server is started again`, async () => {
+        const storeId = `replaced-${how.replaceAll(" ", "_")}-${by}`
+        await push(storeId, events(1, 3))
+        const { backendId } = await info(storeId)
+        const reader = await pulling(storeId)
+        const other = await WireClient.connect(`${server.url}d1`, storeId)
+        onTestFinished(() => other.close())
+        // The end of one that never said anything reaches its client only when the object falls asleep.
+        other.send(other.pullFrame("0"))
+        await other.chunk("0")
+        await make(storeId)
+        await sleep(150)
+        if (by === "pull") other.send(other.pullFrame("1", { after: 3, backendId }))
+        if (by === "push") other.send(other.pushFrame("1", events(4)))
+        if (by === "look" && how === "has another backendId") {
+          expect(await info(storeId)).toMatchObject({ backendId: "another", head: 3 })
+        } else if (by === "look") {
+          // Nothing is looked at that is not registered, and nothing is made by it.
+          expect((await call(`d1/admin/stores/${storeId}`))[0]).toBe(404)
+          return
+        }
+        expect(await reader.closed).toMatchObject({ code: 1012 })
+        expect(await other.closed).toMatchObject({ code: 1012 })
+
+        const again = await WireClient.connect(`${server.url}d1`, storeId)
+        onTestFinished(() => again.close())
+        again.send(again.pullFrame("1", { after: 3, backendId }))
+        const now = await info(storeId)
+        expect(now.backendId).not.toBe(backendId)
+        expect(now.head).toBe(how === "is gone" ? 0 : 3)
+        const mismatch = {
+          _tag: "BackendIdMismatchError",
+          expected: now.backendId,
+          received: backendId
+        }
+        expect(await again.exit("1")).toEqual(failed(mismatch))
+        again.send(again.pushFrame("2", events(now.head + 1)))
+        expect(await again.exit("2")).toEqual(accepted)
+      })
+    }
+  }
+})
+
+describe("[ADMIN-4] a store that was never opened", () => {
+  const operations = {
+    info: ["GET", ""],
+    export: ["GET", "/events"],
+    reset: ["POST", "/reset"],
+    renew: ["POST", "/backend-id"],
+    delete: ["DELETE", ""]
+  } as const
+  const notFound = [404, { _tag: "StoreNotFound" }]
+
+  for (const worker of ["d1", "sqlite"] as const) {
+    for (const [operation, [method, rest]] of Object.entries(operations)) {
+      it(`is not found and not made: ${operation}, ${worker}`, async () => {
+        const storeId = `unknown-${operation}-${worker}`
+        const route = `${worker}/admin/stores/${storeId}${rest}`
+        expect(await call(route, { method })).toEqual(notFound)
+        expect(await left(storeId, worker)).toEqual([])
+        expect(await call(route, { method })).toEqual(notFound)
+        // Nobody is in the way of whoever comes to stay.
+        const client = await pulling(storeId, worker)
+        expect(await info(storeId, worker)).toMatchObject({ head: 0, sockets: 1 })
+        client.close()
+      })
+    }
+  }
+
+  it("is there as soon as something was imported", async () => {
+    const body = range(1, 3)
+      .map((seqNum) => line(events(seqNum)[0]))
+      .join("")
+    expect((await importText("imported", body, "sqlite"))[0]).toBe(200)
+    expect(await info("imported", "sqlite")).toMatchObject({ head: 3 })
+  })
+})
 
 describe("an access that is revoked while the database is down", () => {
   for (const asleep of [false, true]) {

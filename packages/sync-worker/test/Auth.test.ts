@@ -2,7 +2,14 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Handshake } from "@tidelog/sync-protocol"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { afterAll, describe, expect, it } from "vitest"
+import * as CloudflareEnv from "../src/CloudflareEnv.ts"
+import * as Grant from "../src/Grant.ts"
 import { handleWebSocket } from "../src/Worker.ts"
 import { accepted } from "./support/frames.ts"
 import { startServer } from "./support/server.ts"
@@ -443,6 +450,54 @@ const spansOf = (body: string) => {
     )
   }))
 }
+
+it("[AUTH-1] the services of a handler's rule are built once for each env, with their logger", async () => {
+  class Users extends Context.Tag("test/Users")<Users, { readonly of: string }>() {}
+  let built = 0
+  const lines: Array<unknown> = []
+  const services = Layer.merge(
+    Layer.effect(
+      Users,
+      Effect.map(CloudflareEnv.CloudflareEnv, (env) => {
+        built += 1
+        return { of: String(Reflect.get(env, "NAME")) }
+      })
+    ),
+    Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ message }) => lines.push(message))
+    )
+  )
+  const grants: Array<unknown> = []
+  const envOf = (name: string) => ({
+    NAME: name,
+    WEBSOCKET_SERVER: {
+      idFromName: (storeId: string) => storeId,
+      get: () => ({
+        fetch: (_: string, { headers }: { readonly headers: Headers }) => {
+          grants.push(Either.getOrThrow(Grant.decode(headers.get(Grant.HEADER))).identity)
+          return Promise.resolve(new Response("object"))
+        }
+      })
+    }
+  })
+  const context = Object.create(null)
+  const connectTo = (env: object) =>
+    handleWebSocket(
+      new Request("https://app.example/websocket?storeId=s", { headers: { upgrade: "websocket" } }),
+      env,
+      context,
+      {
+        services,
+        validatePayload: () => Effect.tap(Users, (users) => Effect.logInfo(`users of ${users.of}`))
+      }
+    )
+  const [one, other] = [envOf("one"), envOf("other")]
+  for (const env of [one, one, other, one]) expect((await connectTo(env)).status).toBe(200)
+  expect(grants).toEqual(["one", "one", "other", "one"].map((of) => ({ of })))
+  expect(built).toBe(2)
+  expect(lines).toEqual(["one", "one", "other", "one"].map((of) => [`users of ${of}`]))
+})
 
 it("[AUTH-1] an object is placed as the Worker is told", async () => {
   // The local platform knows no places, so the namespace stands for it.

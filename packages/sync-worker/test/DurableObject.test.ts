@@ -350,15 +350,15 @@ describe("a server that starts again", () => {
 })
 
 it("[PUSH-9] what the database says is in the log, and on no wire", async () => {
-  const client = await connect("dropped")
+  const client = await connect("spoiled")
   await follow(client)
   await push(client, "2", 1)
-  await database.prepare("DROP TABLE eventlog_7_dropped").run()
+  await database.prepare("ALTER TABLE eventlog_7_spoiled RENAME COLUMN args TO other").run()
   client.send(client.pushFrame("3", events(2)))
   expect(await client.exit("3")).toMatchObject(refused("StorageUnavailable"))
   expect(client.texts.join()).not.toContain("eventlog_7")
-  const logged = lines.filter((line) => line.includes(`"storeId":"dropped"`))
-  expect(logged.join()).toContain("no such table: eventlog_7_dropped")
+  const logged = lines.filter((line) => line.includes(`"storeId":"spoiled"`))
+  expect(logged.join()).toContain("table eventlog_7_spoiled has no column named args")
   client.close()
 })
 

@@ -62,6 +62,8 @@ const logged = async (storeId: string, count = 1) => {
   return linesOf(storeId)
 }
 
+const isMistake = (line: string) => line.includes("allowedOrigins failed")
+
 const CONNECTION_ID = expect.stringMatching(/^[0-9a-f]{8}$/)
 
 const refused = (code: number, reason: string, more: object = {}) => ({
@@ -90,6 +92,20 @@ describe("a connection that the Worker refuses", () => {
     expect(await logged("elsewhere")).toEqual([
       refused(4403, reason, { storeId: "elsewhere", origin })
     ])
+  })
+
+  it("[REFUSE-5][AUTH-4] is a line, behind that of a predicate that throws", async () => {
+    const origin = "https://broken.example"
+    const client = await connect("unlisted", "ann", { origin })
+    const reason = "this origin may not connect"
+    expect(await client.closed).toEqual({ code: 4403, reason })
+    const [mistake, ...others] = await logged("unlisted", 2)
+    expect(mistake).toMatchObject({ level: "ERROR", message: "allowedOrigins failed", origin })
+    expect(others).toEqual([refused(4403, reason, { storeId: "unlisted", origin })])
+    expect(lines.join("\n")).toContain("no such list")
+    const response = await fetch(new URL("?storeId=unlisted", url), { headers: { origin } })
+    expect(response.status).toBe(403)
+    await vi.waitFor(() => expect(lines.filter(isMistake)).toHaveLength(2))
   })
 
   it("[REFUSE-5] is a line: by its search params", async () => {

@@ -1,8 +1,9 @@
-/** A log that loses its latest events under a running server, as by the restore of a backup. */
+/** A log that loses its latest events or is replaced under a running server, as by the restore of a backup. */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
+import { SyncServer } from "../src/SyncServer.ts"
 import * as Frames from "./support/frames.ts"
 import { events, range } from "./support/frames.ts"
 import { connect } from "./support/TestConnection.ts"
@@ -213,4 +214,62 @@ describe("an open pull", () => {
       expect(reader.seqNums("1")).toEqual([])
     })
   )
+})
+
+describe("a log that was replaced, or is gone", () => {
+  const CHANGES = ["reset", "renew", "remove"] as const
+
+  /** Two sockets of a server whose log is about to be replaced: one follows it, the other has no pull. */
+  const replaced = Effect.fnUntraced(function* (change: (typeof CHANGES)[number]) {
+    const log = yield* TestLog.TestLog
+    const server = yield* SyncServer
+    yield* push(events(1, 10))
+    const reader = yield* follow()
+    const idle = yield* connect()
+    expect(server.isReplaced()).toBe(false)
+    yield* log.behind[change]
+    yield* TestClock.adjust("1 second")
+    return { log, server, reader, idle, backendId: log.behind.backendId }
+  })
+
+  const restart = { code: 1012, reason: "the log was replaced" }
+
+  for (const change of CHANGES) {
+    testServer(
+      `[RESTORE-4] is noticed with the next pull after a ${change}: everybody connects again`,
+      Effect.gen(function* () {
+        const { backendId, idle, reader, server } = yield* replaced(change)
+        const late = yield* connect()
+        yield* late.say(Frames.pull("1", { after: 10, backendId }))
+        expect(server.isReplaced()).toBe(true)
+        for (const { closed } of [late, idle, reader]) expect(closed).toEqual(restart)
+        expect(late.frames).toEqual([])
+        expect(reader.exits("1")).toEqual([])
+        for (const { afterEnd } of [late, idle, reader]) expect(afterEnd).toEqual([])
+      })
+    )
+
+    testServer(
+      `[RESTORE-4] is noticed with the next push after a ${change}, which is not stored`,
+      Effect.gen(function* () {
+        const { idle, log, reader, server } = yield* replaced(change)
+        yield* idle.say(Frames.push("1", events(11)))
+        expect(server.isReplaced()).toBe(true)
+        for (const { closed } of [idle, reader]) expect(closed).toEqual(restart)
+        expect(idle.frames).toEqual([])
+        if (change === "renew") expect(yield* log.stored).toEqual(range(1, 10))
+        if (change === "reset") expect(yield* log.stored).toEqual([])
+      })
+    )
+
+    testServer(
+      `[RESTORE-4] is noticed by whoever looks after the store after a ${change}`,
+      Effect.gen(function* () {
+        const { reader, server } = yield* replaced(change)
+        expect(yield* Effect.flip(server.admin.info)).toMatchObject({ _tag: "LogReplaced" })
+        expect(server.isReplaced()).toBe(true)
+        expect(reader.closed).toEqual(restart)
+      })
+    )
+  }
 })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as TestClock from "effect/TestClock"
 import { SyncServer } from "../src/SyncServer.ts"
 import * as Frames from "./support/frames.ts"
 import { events, range, refused } from "./support/frames.ts"
@@ -173,6 +174,61 @@ describe("refusals", () => {
           }
         ])
       })
+  )
+
+  testLogged(
+    "[REFUSE-4][RESTORE-2] a pull that a restore ends is logged with its connection, also after a wake",
+    (lines) =>
+      Effect.gen(function* () {
+        const log = yield* TestLog.TestLog
+        const connectionIds = ["c-one", "c-two"]
+        for (const connectionId of connectionIds) {
+          const reader = yield* connect([], { connectionId })
+          yield* reader.say(Frames.pull("1"))
+        }
+        const pusher = yield* connect([], { connectionId: "c-pusher" })
+        yield* pusher.say(Frames.push("1", events(1, 3)))
+        log.cutBehind(1)
+        yield* pusher.say(Frames.push("2", events(2, 2, { clientId: "other" })))
+        const pull = { requestId: "1", live: true, inFlight: 0, started: true }
+        yield* connect([{ ...pull, cursor: 9 }], { connectionId: "c-woken" })
+        const refused = [...connectionIds, "c-woken"].map((connectionId) => ({
+          message: ["request refused"],
+          annotations: {
+            connectionId,
+            storeId: Frames.STORE_ID,
+            requestId: "1",
+            refusal: "BackendIdMismatchError"
+          }
+        }))
+        expect(lines.filter(({ message }) => String(message) === "request refused")).toMatchObject(
+          refused
+        )
+        expect(lines).toHaveLength(refused.length + 1)
+      })
+  )
+
+  testLogged("[REFUSE-4][RESTORE-4] that the log was replaced is logged once", (lines) =>
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      yield* connect([], { connectionId: "c-idle" })
+      const reader = yield* connect([], { connectionId: "c-reader" })
+      yield* Effect.orDie(log.behind.renew)
+      yield* TestClock.adjust("1 second")
+      yield* reader.say(Frames.pull("1"))
+      const closed = (connectionId: string) => ({
+        message: ["connection closed"],
+        annotations: { connectionId, storeId: Frames.STORE_ID, code: 1012 }
+      })
+      expect(lines).toMatchObject([
+        closed("c-idle"),
+        closed("c-reader"),
+        {
+          message: [expect.stringContaining("replaced")],
+          annotations: { connectionId: "c-reader", storeId: Frames.STORE_ID }
+        }
+      ])
+    })
   )
 
   testLogged("[REFUSE-2] what the storage said is for the log, and for no client", (lines) =>

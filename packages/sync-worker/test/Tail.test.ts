@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import { toEntry } from "../src/internal/entry.ts"
 import * as Tail from "../src/Tail.ts"
@@ -65,8 +66,8 @@ describe("Tail", () => {
       undefined
     ])
     // Another log may have other events there.
-    tail.moveTo(10)
-    tail.moveTo(7)
+    Effect.runSync(tail.moveTo(10))
+    Effect.runSync(tail.moveTo(7))
     expect([7, 8, 10].map(tail.createdAt)).toEqual([undefined, undefined, undefined])
   })
 
@@ -87,25 +88,25 @@ describe("Tail", () => {
   it("[LOG-1] a head that was read counts, unless it moved since the reading began", () => {
     const tail = make()
     tail.advance([entry(1)])
-    tail.correct(1, 5)
+    Effect.runSync(tail.correct(1, 5))
     expect(tail.head()).toBe(5)
-    tail.correct(1, 3)
+    Effect.runSync(tail.correct(1, 3))
     expect(tail.head()).toBe(5)
     // It may also have gone back: a database can be restored.
-    tail.correct(5, 2)
+    Effect.runSync(tail.correct(5, 2))
     expect(tail.head()).toBe(2)
   })
 
   it("[LOG-1] a head that is what it was costs nothing of what is remembered", () => {
     const tail = make()
     tail.advance([entry(1), entry(2)])
-    tail.correct(2, 2)
+    Effect.runSync(tail.correct(2, 2))
     expect(seqNums(tail.page(0))).toEqual([1, 2])
   })
 
   it("[LOG-1] an append that is older than the head changes nothing", () => {
     const tail = make()
-    tail.moveTo(3)
+    Effect.runSync(tail.moveTo(3))
     tail.advance([entry(1), entry(2)])
     expect(tail.head()).toBe(3)
     expect(tail.page(2)).toBeUndefined()
@@ -113,7 +114,7 @@ describe("Tail", () => {
 
   it("[PULL-1] an append that others have read in part is taken up whole", () => {
     const tail = make()
-    tail.moveTo(2)
+    Effect.runSync(tail.moveTo(2))
     tail.advance([entry(1), entry(2), entry(3)])
     expect(tail.head()).toBe(3)
     expect(seqNums(tail.page(2))).toEqual([3])
@@ -147,7 +148,7 @@ describe("Tail", () => {
           head += operation.leap
           start = head
           all = []
-          tail.moveTo(head)
+          Effect.runSync(tail.moveTo(head))
         }
         expect(tail.head()).toBe(head)
         for (let after = 0; after <= head + 1; after++) {

@@ -10,7 +10,7 @@ import type { makeDurableObject } from "../src/DurableObject.ts"
 import type { StoreId } from "../src/StoreId.ts"
 import * as SyncAuth from "../src/SyncAuth.ts"
 import * as SyncHooks from "../src/SyncHooks.ts"
-import { makeWorker } from "../src/Worker.ts"
+import { handleWebSocket, makeWorker } from "../src/Worker.ts"
 
 class Users extends Context.Tag("test/Users")<Users, { readonly find: Effect.Effect<string> }>() {}
 class Mail extends Context.Tag("test/Mail")<Mail, { readonly send: Effect.Effect<void> }>() {}
@@ -73,11 +73,31 @@ it("[AUTH-1] a Worker is made only with what its rule needs", () => {
     makeWorker({ validatePayload: async () => ({ user: "ann" }) }),
     makeWorker({ validatePayload: () => find, services: users }),
     // @ts-expect-error: no services.
-    makeWorker({ validatePayload: () => find })
+    makeWorker({ validatePayload: () => find }),
+    // @ts-expect-error: others than those.
+    makeWorker({ validatePayload: () => find, services: mail })
   ]) {
     expect(worker.fetch).toBeTypeOf("function")
   }
   expect(Layer.isLayer(missing)).toBe(true)
+})
+
+it("[AUTH-1] a handler is called only with what its rule needs", () => {
+  const request = new Request("http://localhost/")
+  const context = Object.create(null)
+  const ask = () => find
+  for (const answer of [
+    handleWebSocket(request, {}, context),
+    handleWebSocket(request, {}, context, { validatePayload: () => ({ user: "ann" }) }),
+    handleWebSocket(request, {}, context, { layer: SyncAuth.layer((payload) => payload) }),
+    handleWebSocket(request, {}, context, { validatePayload: ask, services: users }),
+    // @ts-expect-error: no services.
+    handleWebSocket(request, {}, context, { validatePayload: ask }),
+    // @ts-expect-error: others than those.
+    handleWebSocket(request, {}, context, { validatePayload: ask, services: mail })
+  ]) {
+    expect(answer).toBeInstanceOf(Promise)
+  }
 })
 
 it("[AUTH-2] a rule gets what the Schema decodes to", () => {

@@ -13,7 +13,13 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Handshake, LogEvent, Message } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
-import { Closed, NewBackend, NotAtHead, StoreUnavailable } from "../AdminOperation.ts"
+import {
+  Closed,
+  NewBackend,
+  NotAtHead,
+  StoreNotFound,
+  StoreUnavailable
+} from "../AdminOperation.ts"
 import { StoreInfo } from "../StoreAdmin.ts"
 import { StorePage } from "../StoreRegistry.ts"
 
@@ -29,20 +35,6 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>(
   "Unauthorized",
   { message: Schema.String },
   HttpApiSchema.annotations({ identifier: "Unauthorized", status: 401 })
-) {}
-
-/**
- * There is no store of this id.
- *
- * @since 0.1.0
- * @category errors
- */
-export class StoreNotFound extends Schema.TaggedError<StoreNotFound>(
-  "@tidelog/sync-worker/AdminApi/StoreNotFound"
-)(
-  "StoreNotFound",
-  { message: Schema.String },
-  HttpApiSchema.annotations({ identifier: "StoreNotFound", status: 404 })
 ) {}
 
 /**
@@ -223,7 +215,7 @@ export const Stores = HttpApiGroup.make("stores")
     HttpApiEndpoint.get("info", "/admin/stores/:storeId")
       .setPath(storePath)
       .addSuccess(StoreInfo)
-      .addError(StoreNotFound)
+      .addError(StoreNotFound, { status: 404 })
       .annotateContext(about("A store at a glance."))
   )
   .add(
@@ -231,7 +223,7 @@ export const Stores = HttpApiGroup.make("stores")
       .setPath(storePath)
       .setUrlParams(after)
       .addSuccess(Ndjson)
-      .addError(StoreNotFound)
+      .addError(StoreNotFound, { status: 404 })
       .annotateContext(
         about("The events after a position, to the end of the log, while they are read from it.")
       )
@@ -253,14 +245,14 @@ export const Stores = HttpApiGroup.make("stores")
     HttpApiEndpoint.post("reset", "/admin/stores/:storeId/reset")
       .setPath(storePath)
       .addSuccess(NewBackend)
-      .addError(StoreNotFound)
+      .addError(StoreNotFound, { status: 404 })
       .annotateContext(about("Deletes all events, and gives the log a new backendId."))
   )
   .add(
     HttpApiEndpoint.post("renew", "/admin/stores/:storeId/backend-id")
       .setPath(storePath)
       .addSuccess(NewBackend)
-      .addError(StoreNotFound)
+      .addError(StoreNotFound, { status: 404 })
       .annotateContext(
         about("Gives the log a new backendId, as is due after its database was restored.")
       )
@@ -269,7 +261,7 @@ export const Stores = HttpApiGroup.make("stores")
     HttpApiEndpoint.del("delete", "/admin/stores/:storeId")
       .setPath(storePath)
       .addSuccess(Schema.Void)
-      .addError(StoreNotFound)
+      .addError(StoreNotFound, { status: 404 })
       .annotateContext(about("Deletes the store. Its id, used again, is a new store."))
   )
   .add(

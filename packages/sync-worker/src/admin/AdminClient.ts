@@ -17,7 +17,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { StoreUnavailable } from "../AdminOperation.ts"
+import { StoreNotFound, StoreUnavailable } from "../AdminOperation.ts"
 import * as Ndjson from "../internal/ndjson.ts"
 import * as AdminApi from "./AdminApi.ts"
 
@@ -42,7 +42,7 @@ const batches = Sink.foldWeighted<Chunk.Chunk<string>, string>({
   body: Chunk.append
 })
 
-const ExportError = Schema.Union(AdminApi.Unauthorized, AdminApi.StoreNotFound, StoreUnavailable)
+const ExportError = Schema.Union(AdminApi.Unauthorized, StoreNotFound, StoreUnavailable)
 
 const decodeExportError = HttpClientResponse.schemaBodyJson(ExportError)
 

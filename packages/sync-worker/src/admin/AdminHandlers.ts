@@ -57,7 +57,7 @@ const unreadable = (error: StorageError) =>
     unavailable("the list of stores cannot be read just now")
   )
 
-/** Fails if there is no store of this id, as far as that can be told without making one. */
+/** Fails if there is no store of this id, as far as that can be told without its object. */
 const find = (storeId: Handshake.StoreId) =>
   Effect.flatMap(AdminStorage, (storage) => {
     switch (storage._tag) {
@@ -68,10 +68,7 @@ const find = (storeId: Handshake.StoreId) =>
       case "Registry":
         return storage.registry.get(storeId).pipe(
           Effect.catchAll(unreadable),
-          Effect.filterOrFail(
-            Option.isSome,
-            () => new AdminApi.StoreNotFound({ message: "there is no store of this id" })
-          )
+          Effect.filterOrFail(Option.isSome, () => new AdminOperation.StoreNotFound())
         )
     }
   })
@@ -83,7 +80,7 @@ const asUnavailable = <A, R>(effect: Effect.Effect<A, AdminOperation.OperationEr
     InvalidEvents: (error) => Effect.die(error)
   })
 
-/** Has an operation done by a store's object, whatever is known of the store. */
+/** Has an operation done by a store's object, whatever the registry knows of the store. */
 const send = <Success, Encoded>(
   storeId: Handshake.StoreId,
   operation: AdminOperation.OperationOf<Success, Encoded>
@@ -186,8 +183,10 @@ const layerStores = HttpApiBuilder.group(AdminApi.Api, "stores", (handlers) =>
     .handle("delete", ({ path: { storeId } }) => change(storeId, new AdminOperation.Delete()))
     // Asks no registry: an access has to end also while the database does not answer.
     .handle("revoke", ({ path: { storeId }, payload: { identity } }) =>
-      Effect.tap(send(storeId, new AdminOperation.Revoke({ identity })), () =>
-        report(storeId, "Revoke")
+      send(storeId, new AdminOperation.Revoke({ identity })).pipe(
+        // It is for any store.
+        Effect.catchTag("StoreNotFound", (error) => Effect.die(error)),
+        Effect.tap(() => report(storeId, "Revoke"))
       )
     )
 )

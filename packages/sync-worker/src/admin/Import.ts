@@ -100,6 +100,8 @@ export const run = Effect.fnUntraced(function* <E, R>(options: {
         head = last
       }),
       Effect.catchTags({
+        // It makes the store.
+        StoreNotFound: (error) => Effect.die(error),
         StoreUnavailable: ({ message }) => stopped(message),
         InvalidEvents: ({ message }) => invalid(firstLine, message)
       })
@@ -126,7 +128,10 @@ export const run = Effect.fnUntraced(function* <E, R>(options: {
     isOpened = true
     return objects.send(storeId, new AdminOperation.Head()).pipe(
       Effect.map(({ head }) => head),
-      Effect.catchTag("InvalidEvents", (error) => Effect.die(error))
+      Effect.catchTags({
+        StoreNotFound: (error) => Effect.die(error),
+        InvalidEvents: (error) => Effect.die(error)
+      })
     )
   })
 

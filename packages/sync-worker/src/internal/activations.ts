@@ -14,7 +14,7 @@ export interface Activations<Key, Active, E> {
   /** What is there or about to be, without starting it. */
   readonly pending: () => Effect.Effect<Active, E> | undefined
 
-  /** What is there, started if it is not. */
+  /** What is there, started if it is not, or if its time is over. */
   readonly get: (key: Key) => Effect.Effect<Active, E>
 
   /**
@@ -24,9 +24,15 @@ export interface Activations<Key, Active, E> {
   readonly replace: <A, E2>(busy: E, use: Effect.Effect<A, E2>) => Effect.Effect<A, E2>
 }
 
-export const make = <Key, Active, E>(
-  start: (key: Key) => Effect.Effect<Active, E>
-): Activations<Key, Active, E> => {
+/**
+ * `isOver`: whether what is there can be used no more. `end`: lets it go.
+ */
+export const make = <Key, Active, E>(options: {
+  readonly start: (key: Key) => Effect.Effect<Active, E>
+  readonly isOver: (active: Active) => boolean
+  readonly end: (active: Active) => Effect.Effect<void>
+}): Activations<Key, Active, E> => {
+  const { end, isOver, start } = options
   let coming: Deferred.Deferred<Active, E> | undefined
   let current: Active | undefined
 
@@ -37,11 +43,14 @@ export const make = <Key, Active, E>(
     pending,
     get: (key) =>
       Effect.suspend(() => {
+        const over = current !== undefined && isOver(current) ? current : undefined
         const awaited = pending()
-        if (awaited !== undefined) return awaited
+        if (awaited !== undefined && over === undefined) return awaited
         const starting = Deferred.unsafeMake<Active, E>(FiberId.none)
         coming = starting
-        return start(key).pipe(
+        current = undefined
+        return (over === undefined ? Effect.void : end(over)).pipe(
+          Effect.zipRight(start(key)),
           Effect.onExit((exit) => {
             if (Exit.isSuccess(exit)) current = exit.value
             else coming = undefined

@@ -3,7 +3,7 @@ import * as Layer from "effect/Layer"
 /** A Layer of what an app's functions need: not asked for where they need nothing. */
 export type ServicesOption<R, E, Given> = [R] extends [never]
   ? { readonly services?: undefined }
-  : { readonly services: Layer.Layer<R, E, Given> }
+  : { readonly services: Layer.Layer<NoInfer<R>, E, Given> }
 
 /** Gives a Layer what it needs. Without `services` it needs nothing: see `ServicesOption`. */
 export const provideServices = <A, R, E, Given>(

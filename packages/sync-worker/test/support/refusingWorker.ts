@@ -62,7 +62,10 @@ interface Env {
 }
 
 const worker = makeWorker({
-  allowedOrigins: ["https://app.example"],
+  allowedOrigins: (origin) => {
+    if (origin.includes("broken")) throw new Error("no such list")
+    return origin === "https://app.example"
+  },
   validatePayload: (payload) => {
     const { as } = Object(payload)
     if (as === "eve") throw new Forbidden({ reason: "not yours" })

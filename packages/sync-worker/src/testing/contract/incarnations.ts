@@ -29,6 +29,18 @@ export const declareIncarnations = <E>({ newStoreId, open, test }: Harness<E>): 
         expect(Either.getLeft(result)).toMatchObject({ value: { _tag: "HeadMismatch" } })
       }
       expect(yield* log.stats).toEqual({ events: 0, bytes: 0 })
+      expect(yield* Effect.flip(log.head)).toMatchObject({ _tag: "LogReplaced" })
+    })
+  )
+
+  test(
+    "[LOG-6] after a renewal, the head is not told to what was opened before",
+    Effect.gen(function* () {
+      const log = yield* EventLog
+      yield* log.append(events(1, 3))
+      expect(yield* log.head).toBe(3)
+      yield* log.renew
+      expect(yield* Effect.flip(log.head)).toMatchObject({ _tag: "LogReplaced" })
     })
   )
 
@@ -43,6 +55,7 @@ export const declareIncarnations = <E>({ newStoreId, open, test }: Harness<E>): 
         const result = yield* Effect.either(log.append(batch))
         expect(Either.getLeft(result)).toMatchObject({ value: { _tag: "StorageError" } })
       }
+      expect(yield* Effect.flip(log.head)).toMatchObject({ _tag: "LogReplaced" })
       expect(Either.isLeft(yield* Effect.either(log.reset))).toBe(true)
       expect(Either.isLeft(yield* Effect.either(log.renew))).toBe(true)
     })
