@@ -76,6 +76,9 @@ const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, m
 const rowsRead = async (): Promise<number> =>
   JSON.parse(await (await fetch(new URL("rows", server.url))).text())
 
+const isErrorOf = (storeId: string) => (line: string) =>
+  line.includes(`"logLevel":"ERROR"`) && line.includes(`"storeId":"${storeId}"`)
+
 const tableOf = (storeId: string) => Effect.runPromise(tableName(storeId))
 
 /** The tables that are there for a store, and its row in the registry. */
@@ -278,6 +281,8 @@ describe("a store that the database has lost", () => {
       expect(again.backendId()).toBe(backendId)
       await push(storeId, events(1))
       expect(await info(storeId)).toMatchObject({ backendId, head: 1, events: 1 })
+      // That the log is lost is no news to whoever has it made anew.
+      expect(server.lines.filter(isErrorOf(storeId))).toEqual([])
     })
   }
 
