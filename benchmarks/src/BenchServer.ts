@@ -27,6 +27,8 @@ export interface BenchServer {
   readonly meter: Effect.Effect<typeof Meter.Type, HarnessError>
   /** Makes the tables of stores `from` to `to`, without opening them. */
   readonly createStores: (from: number, to: number) => Effect.Effect<void, HarnessError>
+  /** Writes so many rows to its D1, each after the last is written. */
+  readonly write: (count: number) => Effect.Effect<void, HarnessError>
   /** The process id of the workerd that runs the worker, where /proc tells. */
   readonly workerPid: () => number | undefined
 }
@@ -86,6 +88,7 @@ export const start = (name: ServerName, options: ServerOptions = {}) =>
         )
       ),
       createStores: (from, to) => Effect.asVoid(get(`/bench/stores?from=${from}&to=${to}`)),
+      write: (count) => Effect.asVoid(get(`/bench/writes?count=${count}`)),
       workerPid: () => findWorker(state)
     }
     return server

@@ -17,6 +17,10 @@ export interface Traffic {
 }
 
 const NO_MORE = '"pageInfo":{"_tag":"NoMore"}'
+/** As `latin1`, from the tenth byte: the kinds of frames. */
+const CHUNK = "Ch"
+const EXIT = "Ex"
+const PONG = "Po"
 const SUCCESS = '"exit":{"_tag":"Success"'
 
 /** Where the request's id begins in a chunk and in an exit, as all servers write them. */
@@ -100,6 +104,7 @@ export class Wire {
   readonly #socket: WebSocket
   readonly #pulls = new Map<string, Pull>()
   readonly #pushes = new Map<string, { ok: () => void; failed: (error: WrongResult) => void }>()
+  readonly #pings: Array<() => void> = []
   #nextId = 0
   #closing = false
 
@@ -133,6 +138,15 @@ export class Wire {
     })
     this.#request(id, "SyncWsRpc.Push", { batch, backendId: { _tag: "None" } })
     return done
+  }
+
+  /** Sends a ping, and returns when it is answered. */
+  ping(): Promise<void> {
+    const answered = new Promise<void>((resolve) => {
+      this.#pings.push(resolve)
+    })
+    this.#send('{"_tag":"Ping"}')
+    return answered
   }
 
   /** Pulls from the start, or from where another pull of this store stands. */
@@ -194,11 +208,12 @@ export class Wire {
     this.traffic.framesReceived += 1
     this.traffic.bytesReceived += data.length
     const kind = data.toString("latin1", 9, 11)
-    if (kind === "Ch") {
+    if (kind === CHUNK) {
       const id = idAfter(data, CHUNK_PREFIX)
       this.#pulls.get(id)?.take(data)
       this.#send(`{"_tag":"Ack","requestId":"${id}"}`)
-    } else if (kind === "Ex") this.#exit(idAfter(data, EXIT_PREFIX), data)
+    } else if (kind === EXIT) this.#exit(idAfter(data, EXIT_PREFIX), data)
+    else if (kind === PONG) this.#pings.shift()?.()
     else this.#breakAll(`a frame that is no answer: ${data.toString("utf8", 0, 300)}`)
   }
 

@@ -6,13 +6,14 @@ import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import * as Effect from "effect/Effect"
 import { bench } from "./commands/bench.ts"
 import { crowd } from "./commands/crowd.ts"
+import { floor } from "./commands/floor.ts"
 import { profile } from "./commands/profile.ts"
 import { slow } from "./commands/slow.ts"
 import { soak } from "./commands/soak.ts"
 import { stores } from "./commands/stores.ts"
 
 const cli = bench.pipe(
-  Command.withSubcommands([slow, crowd, soak, stores, profile]),
+  Command.withSubcommands([floor, slow, crowd, soak, stores, profile]),
   Command.run({ name: "bench", version: "0.0.0" })
 )
 

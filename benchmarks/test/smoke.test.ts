@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import { serverNames } from "../src/BenchServer.ts"
 import { checkChunks, eventAt } from "../src/events.ts"
 import { measureCosts } from "../src/measures/costs.ts"
+import { measureFloor } from "../src/measures/floor.ts"
 import { measureLines } from "../src/measures/lines.ts"
 import { chart } from "../src/report/chart.ts"
 import { compare } from "../src/report/compare.ts"
@@ -59,6 +60,12 @@ layer(services, { excludeTestServices: true })("benchmarks", (it) => {
             .map((cost) => cost.rowsWrittenPerEvent)
         assert.deepStrictEqual(written("tidelog"), [1, 1, 0])
         assert.isAtLeast(written("official")[0] ?? 0, 1)
+
+        const bare = servers.find(({ name }) => name === "bare") ?? assert.fail()
+        const floor = yield* measureFloor(bare, [bare], tinySizes)
+        assert.hasAllKeys(floor.pushMs, ["bare"])
+        for (const ms of [floor.frameMs, floor.writeMs, floor.pushMs["bare"]])
+          assert.isAbove(ms ?? 0, 0)
 
         const text = yield* Schema.encode(ResultFromText)(result)
         assert.deepStrictEqual(yield* Schema.decode(ResultFromText)(text), result)

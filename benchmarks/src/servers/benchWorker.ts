@@ -30,8 +30,24 @@ export const benchWorker = (options: {
         )
         return new Response("made\n")
       }
+      case "/bench/writes":
+        await write(env.DB, Number(searchParams.get("count")))
+        return new Response("written\n")
       default:
         return options.worker.fetch(request, env, ctx)
     }
   }
 })
+
+/** Writes rows, each after the last is written: the least that a push costs on D1. */
+const write = async (database: D1Database, count: number) => {
+  await database.exec(
+    "CREATE TABLE IF NOT EXISTS bench_writes (row INTEGER PRIMARY KEY, text TEXT)"
+  )
+  for (let row = 0; row < count; row++) {
+    await database
+      .prepare("INSERT INTO bench_writes (text) VALUES (?1)")
+      .bind("x".repeat(150))
+      .run()
+  }
+}

@@ -51,6 +51,7 @@ export class BareObject extends DurableObject<BenchEnv> {
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer) {
     const frame: Frame = JSON.parse(data as string)
+    if (frame._tag === "Ping") socket.send('{"_tag":"Pong"}')
     if (frame._tag !== "Request") return
     await (frame.tag === "SyncWsRpc.Push" ? this.#push(socket, frame) : this.#pull(socket, frame))
   }
