@@ -49,6 +49,8 @@ const MAX_FAILED = 3
 interface Waiting {
   readonly page: Message.PullResponse
   readonly cursor: LogEvent.SeqNum
+  /** When the event at the cursor was accepted. */
+  readonly createdAt: string | undefined
   /** The request to acknowledge to, on the last page of a chunk. */
   readonly acknowledge: Frame.RequestId | undefined
 }
@@ -76,6 +78,7 @@ export const make = (options: {
   let inbox: Array<Waiting> = []
   let taken = options.cursor
   let received = options.cursor
+  let takenAt = options.createdAt
   let receivedAt = options.createdAt
   let backendId = options.backendId
   // Whether the last page that was taken, and the last that was received, was the last for now.
@@ -178,7 +181,8 @@ export const make = (options: {
     const says = reading.page.batch.length > 0 || (all && receivedAll !== true)
     if (says) receivedAll = all
     owed = !all
-    return says ? { page: reading.page, cursor: received, acknowledge: undefined } : undefined
+    if (!says) return undefined
+    return { page: reading.page, cursor: received, createdAt: receivedAt, acknowledge: undefined }
   }
 
   const onChunk = (chunk: Frame.Chunk): void => {
@@ -227,6 +231,7 @@ export const make = (options: {
     const next = inbox.shift()
     if (next !== undefined) {
       taken = next.cursor
+      takenAt = next.createdAt
       takenAll = next.page.pageInfo._tag === "NoMore"
       if (wire !== undefined) {
         if (next.acknowledge !== undefined && next.acknowledge === id) {
@@ -269,6 +274,7 @@ export const make = (options: {
       // What was not taken is pulled again: LiveStore handles no page while it is offline.
       inbox = []
       received = taken
+      receivedAt = takenAt
       receivedAll = takenAll
       owed = false
       fruitless = 0

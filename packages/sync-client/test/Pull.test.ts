@@ -77,6 +77,18 @@ const loseAndReturn = (server: TestServer, code = 1006) =>
     return yield* answer(server)
   })
 
+/** The same page, with times that tell its events apart. */
+const timed = ({ batch, ...rest }: Message.PullResponse): Message.PullResponse => ({
+  ...rest,
+  batch: batch.map(({ eventEncoded }) => ({
+    eventEncoded,
+    metadata: Option.some({
+      _tag: "SyncMessage.SyncMetadata",
+      createdAt: `at ${eventEncoded.seqNum}`
+    })
+  }))
+})
+
 describe("Pull", () => {
   it.scoped(
     "[CLIENT-3] a live pull goes on over a new connection, without repetition or loss",
@@ -118,15 +130,7 @@ describe("Pull", () => {
           eventSequenceNumber: 3,
           createdAt: "third"
         })
-        const { batch, ...rest } = page(3, 5)
-        const timed = batch.map(({ eventEncoded }) => ({
-          eventEncoded,
-          metadata: Option.some({
-            _tag: "SyncMessage.SyncMetadata" as const,
-            createdAt: `at ${eventEncoded.seqNum}`
-          })
-        }))
-        socket.page("1", { ...rest, batch: timed })
+        socket.page("1", timed(page(3, 5)))
         yield* settle
         const second = yield* loseAndReturn(server, 1006)
         expect(cursorOf(second.pulls[0])).toMatchObject({
@@ -174,6 +178,21 @@ describe("Pull", () => {
       second.page(second.pulls[0]?.id ?? "", page(cursor, 6))
       yield* take(3)
       expect(pages.flatMap(seqNums)).toEqual([1, 2, 3, 4, 5, 6])
+    })
+  )
+
+  it.scoped("[CLIENT-3][CLIENT-12] of that, the pull says when its own event was accepted", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { pages, take } = yield* pullSlowly(client)
+      for (const from of [0, 2, 4, 6, 8]) socket.page("1", timed(page(from, from + 2)))
+      yield* take()
+      const second = yield* loseAndReturn(server)
+      const { createdAt, eventSequenceNumber = 0 } = cursorOf(second.pulls[0]) ?? {}
+      expect(eventSequenceNumber).toBeGreaterThan(0)
+      expect(eventSequenceNumber).toBeLessThanOrEqual(4)
+      expect(createdAt).toBe(`at ${eventSequenceNumber}`)
+      expect(pages.flatMap(seqNums)).toEqual([1, 2])
     })
   )
 
