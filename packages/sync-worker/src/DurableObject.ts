@@ -5,16 +5,19 @@
  */
 import type { WebSocket } from "@cloudflare/workers-types"
 import { Limits } from "@tidelog/sync-protocol"
+import type { Message } from "@tidelog/sync-protocol"
 import { DurableObject } from "cloudflare:workers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObject } from "./CloudflareEnv.ts"
 import type { MissingBinding, ObjectStorage, StorageOption } from "./CloudflareEnv.ts"
+import type { Session } from "./Connection.ts"
 import type { EventLog, StorageError } from "./EventLog.ts"
 import type * as ForwardHeaders from "./ForwardHeaders.ts"
 import { provideServices } from "./internal/services.ts"
-import type { ServicesOption } from "./internal/services.ts"
+import type { Enough, ServicesOption } from "./internal/services.ts"
+import type { UserResult } from "./internal/userCode.ts"
 import type { StoreId } from "./StoreId.ts"
 import * as StoreObject from "./StoreObject.ts"
 import * as SyncHooks from "./SyncHooks.ts"
@@ -41,16 +44,39 @@ export interface ObjectOptions {
 }
 
 /**
+ * What a hook may return: nothing, a Promise of that, or an Effect, whatever it needs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type HookResult = UserResult<void, unknown>
+
+/**
+ * What a Durable Object is told: its hooks (`SyncHooks.HookOptions` says what each may do), where the events
+ * are kept, and what is allowed.
+ *
+ * `APush` and the others: what each hook returns. `S`: the services that they are given.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface DurableObjectOptions<
-  RPush = never,
-  RPull = RPush,
-  RPushRes = RPush,
-  RPullRes = RPush
+  APush extends HookResult = HookResult,
+  APull extends HookResult = HookResult,
+  APushRes extends HookResult = HookResult,
+  APullRes extends HookResult = HookResult,
+  S = never,
+  E = never
 >
-  extends SyncHooks.HookOptions<RPush, RPull, RPushRes, RPullRes>, ObjectOptions {
+  extends ObjectOptions, ServicesOption<S, E, StoreId | CloudflareEnv> {
+  /** Before a push is stored. */
+  readonly onPush?: (request: Message.PushRequest, session: Session) => APush
+  /** Before a pull starts. */
+  readonly onPull?: (request: Message.PullRequest, session: Session) => APull
+  /** After a push was answered. */
+  readonly onPushRes?: (answer: SyncHooks.PushAnswer, session: Session) => APushRes
+  /** After a page of a pull was sent. */
+  readonly onPullRes?: (page: Message.PullResponse, session: Session) => APullRes
   /** Where the events are kept. A Worker with admin or health routes is told the same. */
   readonly storage?: StorageOption
   /**
@@ -95,27 +121,32 @@ export type SyncDurableObject = new (
  * @category constructors
  */
 export const makeDurableObject = <
-  RPush = never,
-  RPull = RPush,
-  RPushRes = RPush,
-  RPullRes = RPush,
+  APush extends HookResult = void,
+  APull extends HookResult = void,
+  APushRes extends HookResult = void,
+  APullRes extends HookResult = void,
+  S = never,
   E = never
 >(
-  options?: DurableObjectOptions<RPush, RPull, RPushRes, RPullRes>
-    & ServicesOption<RPush | RPull | RPushRes | RPullRes, E, StoreId | CloudflareEnv>
+  options?: DurableObjectOptions<APush, APull, APushRes, APullRes, S, E>
+    & Enough<APush | APull | APushRes | APullRes, S, StoreId | CloudflareEnv>
 ): SyncDurableObject =>
   makeDurableObjectFromLayer(
     serverOf(options).pipe(
-      Layer.provide(
-        options === undefined
-          ? SyncHooks.SyncHooks.layerNone
-          : provideServices(SyncHooks.layer(options), options.services)
-      ),
+      Layer.provide(options === undefined ? SyncHooks.SyncHooks.layerNone : hooksOf<S, E>(options)),
       Layer.provideMerge(Limits.Limits.layer(options?.limits)),
       Layer.provide(Logger.json)
     ),
     options
   )
+
+/** The hooks of an app, with what they need. */
+const hooksOf = <S, E>(
+  options: DurableObjectOptions<HookResult, HookResult, HookResult, HookResult, S, E>
+): Layer.Layer<SyncHooks.SyncHooks, E, StoreId | CloudflareEnv> =>
+  // They need no other services: see `Enough`.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  provideServices(SyncHooks.layer(options as SyncHooks.HookOptions<S>), options.services)
 
 /** Where the events are kept. */
 const logOf = (

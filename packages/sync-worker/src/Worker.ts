@@ -15,7 +15,7 @@ import { makeOnce } from "./internal/once.ts"
 import { randomHex } from "./internal/randomHex.ts"
 import * as Refusals from "./internal/refusals.ts"
 import { provideServices } from "./internal/services.ts"
-import type { ServicesOption } from "./internal/services.ts"
+import type { Enough, ServicesOption } from "./internal/services.ts"
 import { isUpgrade } from "./internal/upgrade.ts"
 import * as Opening from "./Opening.ts"
 import * as SyncAuth from "./SyncAuth.ts"
@@ -33,15 +33,23 @@ export interface WorkerOptions extends Opening.ConnectOptions, AdminRoutes.Admin
 /**
  * What a Worker is told, with its rule for who may connect.
  *
+ * `A`: what the rule returns. `S`: the services that it is given.
+ *
  * @since 0.1.0
  * @category models
  */
-export interface SyncOptions<Payload = unknown, Encoded = Payload, R = never>
-  extends Opening.ConnectOptions {
+export interface RuleOptions<
+  Payload = unknown,
+  Encoded = Payload,
+  A = unknown,
+  S = never,
+  E = never
+>
+  extends Opening.ConnectOptions, ServicesOption<S, E, CloudflareEnv> {
   /** What a payload looks like: any other is refused, and `validatePayload` gets the decoded one. */
   readonly syncPayloadSchema?: Schema.Schema<Payload, Encoded>
-  /** Who may connect. Without it, everybody who reaches the Worker. */
-  readonly validatePayload?: SyncAuth.ValidatePayload<R, NoInfer<Payload>>
+  /** Who may connect: see `SyncAuth.ValidatePayload`. Without it, everybody who reaches the Worker. */
+  readonly validatePayload?: (payload: NoInfer<Payload>, context: SyncAuth.AuthContext) => A
 }
 
 /**
@@ -75,11 +83,12 @@ export interface SyncWorker {
  * @category handlers
  */
 export const handleWebSocket: {
-  <Payload = unknown, Encoded = Payload, R = never, E = never>(
+  <Payload = unknown, Encoded = Payload, A = unknown, S = never, E = never>(
     request: Request,
     env: object,
     ctx: ExecutionContext,
-    options?: RuleOptions<Payload, Encoded, R, E>
+    options?: RuleOptions<Payload, Encoded, A, S, E>
+      & Enough<A, S, CloudflareEnv> & { readonly layer?: undefined }
   ): Promise<Response>
   <E>(
     request: Request,
@@ -87,30 +96,19 @@ export const handleWebSocket: {
     ctx: ExecutionContext,
     options: LayerOptions<E>
   ): Promise<Response>
-} = <Payload, Encoded, R, E>(
+} = <Payload, Encoded, A, S, E>(
   request: Request,
   env: object,
   _ctx: ExecutionContext,
-  options?: RuleOptions<Payload, Encoded, R, E> | LayerOptions<E>
+  options?:
+    | (RuleOptions<Payload, Encoded, A, S, E> & { readonly layer?: undefined })
+    | LayerOptions<E>
 ): Promise<Response> => {
   if (options === undefined) return handleWith(SyncAuth.SyncAuth.layerNone, {}, request, env)
   if (options.layer !== undefined) return handleWith(options.layer, options, request, env)
   const layer = provideServices(toLayer(options), shared(options.services))
   return handleWith(layer, options, request, env)
 }
-
-/**
- * What `handleWebSocket` is told: who may connect, as a rule.
- *
- * @since 0.1.0
- * @category models
- */
-export type RuleOptions<Payload = unknown, Encoded = Payload, R = never, E = never> = SyncOptions<
-  Payload,
-  Encoded,
-  R
->
-  & ServicesOption<R, E, CloudflareEnv> & { readonly layer?: undefined }
 
 /**
  * What `handleWebSocket` is told: who may connect, as a Layer.
@@ -130,10 +128,15 @@ const handleWith = <E>(
 ) => Cors.guard(options, request, () => makeHandler(layer, options)(request, env))
 
 /** Who may connect, as options say it. */
-const toLayer = <Payload, Encoded, R>(
-  options: SyncOptions<Payload, Encoded, R>
-): Layer.Layer<SyncAuth.SyncAuth, never, R> => {
-  const { syncPayloadSchema, validatePayload } = options
+const toLayer = <Payload, Encoded, A, S, E>(
+  options: RuleOptions<Payload, Encoded, A, S, E>
+): Layer.Layer<SyncAuth.SyncAuth, never, S> => {
+  const { syncPayloadSchema } = options
+  // What it returns may be anything, and needs no other services: see `Enough`.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const validatePayload = options.validatePayload as
+    | SyncAuth.ValidatePayload<S, Payload>
+    | undefined
   if (syncPayloadSchema !== undefined) {
     return SyncAuth.layer(SyncAuth.withSchema(syncPayloadSchema, validatePayload))
   }
@@ -262,8 +265,8 @@ export const makeWorkerFromLayer = <E>(
  * @since 0.1.0
  * @category constructors
  */
-export const makeWorker = <Payload = unknown, Encoded = Payload, R = never, E = never>(
-  options?: SyncOptions<Payload, Encoded, R> & WorkerOptions & ServicesOption<R, E, CloudflareEnv>
+export const makeWorker = <Payload = unknown, Encoded = Payload, A = unknown, S = never, E = never>(
+  options?: RuleOptions<Payload, Encoded, A, S, E> & WorkerOptions & Enough<A, S, CloudflareEnv>
 ): SyncWorker =>
   options === undefined
     ? makeWorkerFromLayer(SyncAuth.SyncAuth.layerNone)

@@ -33,11 +33,4 @@ export type { ConnectOptions } from "./Opening.ts"
 export { matchSyncRequest } from "./SyncRequest.ts"
 export type { SyncRequest } from "./SyncRequest.ts"
 export { handleWebSocket, makeWorker, makeWorkerFromLayer } from "./Worker.ts"
-export type {
-  AuthLayer,
-  LayerOptions,
-  RuleOptions,
-  SyncOptions,
-  SyncWorker,
-  WorkerOptions
-} from "./Worker.ts"
+export type { AuthLayer, LayerOptions, RuleOptions, SyncWorker, WorkerOptions } from "./Worker.ts"

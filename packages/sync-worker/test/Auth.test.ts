@@ -5,8 +5,10 @@ import { Handshake } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import { afterAll, describe, expect, it } from "vitest"
 import * as CloudflareEnv from "../src/CloudflareEnv.ts"
 import * as Grant from "../src/Grant.ts"
@@ -465,7 +467,9 @@ it("[AUTH-1] the services of a handler's rule are built once for each env, with 
     ),
     Logger.replace(
       Logger.defaultLogger,
-      Logger.make(({ message }) => lines.push(message))
+      Logger.make(({ annotations, message }) => {
+        lines.push([message, Option.getOrUndefined(HashMap.get(annotations, "storeId"))].flat())
+      })
     )
   )
   const grants: Array<unknown> = []
@@ -484,7 +488,9 @@ it("[AUTH-1] the services of a handler's rule are built once for each env, with 
   const context = Object.create(null)
   const connectTo = (env: object) =>
     handleWebSocket(
-      new Request("https://app.example/websocket?storeId=s", { headers: { upgrade: "websocket" } }),
+      new Request(`https://app.example/websocket?storeId=s${lines.length}`, {
+        headers: { upgrade: "websocket" }
+      }),
       env,
       context,
       {
@@ -496,7 +502,9 @@ it("[AUTH-1] the services of a handler's rule are built once for each env, with 
   for (const env of [one, one, other, one]) expect((await connectTo(env)).status).toBe(200)
   expect(grants).toEqual(["one", "one", "other", "one"].map((of) => ({ of })))
   expect(built).toBe(2)
-  expect(lines).toEqual(["one", "one", "other", "one"].map((of) => [`users of ${of}`]))
+  expect(lines).toEqual(
+    ["one", "one", "other", "one"].map((of, index) => [`users of ${of}`, `s${index}`])
+  )
 })
 
 it("[AUTH-1] an object is placed as the Worker is told", async () => {

@@ -84,6 +84,18 @@ describe("a connection that the Worker refuses", () => {
     ])
   })
 
+  it("[REFUSE-5] is a line of its own store, behind that of a rule that fails", async () => {
+    for (const storeId of ["failing-one", "failing-two"]) {
+      const client = await connect(storeId, "nobody")
+      const { code, reason } = await client.closed
+      expect(code).toBe(4401)
+      const [failed, line, ...others] = await logged(storeId, 2)
+      expect(failed).toMatchObject({ level: "ERROR", message: "validatePayload failed" })
+      expect([line, ...others]).toEqual([refused(code, reason, { storeId })])
+      expect(failed?.["connectionId"]).toBe(line?.["connectionId"])
+    }
+  })
+
   it("[REFUSE-5][AUTH-4] is a line that names the page: for its origin", async () => {
     const origin = "https://evil.example"
     const client = await connect("elsewhere", "ann", { origin })

@@ -1,5 +1,5 @@
 /** What the compiler asks of those who use the package: checked by `pnpm check`, run for the name. */
-import { expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import type { Limits } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -121,4 +121,112 @@ it("[LIMIT-4] a Worker takes the limits that its object is told", () => {
   expect(makeWorker({ limits: { maxSockets: 10 } }).fetch).toBeTypeOf("function")
   // @ts-expect-error: there is no such limit.
   makeWorker({ limits: { maxConnections: 10 } })
+})
+
+describe("[HOOK-5][AUTH-1] `services` beside functions that use their parameters", () => {
+  class Rules extends Context.Tag("test/Rules")<
+    Rules,
+    { readonly ask: (about: string) => Effect.Effect<string> }
+  >() {}
+  const rules = Layer.succeed(Rules, { ask: Effect.succeed })
+  const everything = Layer.mergeAll(rules, users, mail)
+  const payload = Schema.Struct({ token: Schema.String })
+  const request = new Request("http://localhost/")
+  const context = Object.create(null)
+
+  it("are enough, or not, for a Worker", () => {
+    for (const worker of [
+      makeWorker({
+        validatePayload: (_, { storeId }) => Effect.flatMap(Rules, ({ ask }) => ask(storeId)),
+        services: rules
+      }),
+      makeWorker({
+        services: everything,
+        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(String(given)))
+      }),
+      makeWorker({
+        validatePayload: Effect.fn(function* (_: unknown, { storeId }: SyncAuth.AuthContext) {
+          return yield* (yield* Rules).ask(storeId)
+        }),
+        services: rules
+      }),
+      makeWorker({
+        syncPayloadSchema: payload,
+        validatePayload: ({ token }) =>
+          Effect.gen(function* () {
+            if (token === "") return yield* new SyncAuth.Unauthorized({ reason: "no token" })
+            return { user: yield* (yield* Rules).ask(token), found: yield* find }
+          }),
+        services: everything
+      }),
+      makeWorker({ validatePayload: (given) => ({ given }), services: rules }),
+      makeWorker({ validatePayload: async (_, { headers }) => headers.get("cookie") }),
+      // @ts-expect-error: no services.
+      makeWorker({
+        validatePayload: (_, { storeId }) => Effect.flatMap(Rules, (r) => r.ask(storeId))
+      }),
+      makeWorker({
+        validatePayload: (_, { storeId }) =>
+          storeId === "open" ? undefined : Effect.flatMap(Rules, ({ ask }) => ask(storeId)),
+        // @ts-expect-error: others than those.
+        services: users
+      })
+    ]) {
+      expect(worker.fetch).toBeTypeOf("function")
+    }
+  })
+
+  it("are enough, or not, for a handler", () => {
+    for (const answer of [
+      handleWebSocket(request, {}, context, {
+        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(String(given))),
+        services: rules
+      }),
+      handleWebSocket(request, {}, context, {
+        syncPayloadSchema: payload,
+        validatePayload: ({ token }) => Effect.flatMap(Rules, ({ ask }) => ask(token)),
+        services: everything
+      }),
+      // @ts-expect-error: no services.
+      handleWebSocket(request, {}, context, {
+        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(String(given)))
+      })
+    ]) {
+      expect(answer).toBeInstanceOf(Promise)
+    }
+  })
+
+  it("are enough, or not, for an object", () => {
+    for (const define of [
+      () =>
+        make({
+          onPush: ({ batch }, { storeId }) =>
+            Effect.flatMap(Rules, ({ ask }) => Effect.asVoid(ask(`${storeId}${batch.length}`))),
+          onPullRes: (page) => (page.batch.length > 0 ? send : undefined),
+          services: everything
+        }),
+      () =>
+        make({
+          services: rules,
+          onPull: ({ live }) => (live ? Effect.asVoid(Rules) : Promise.resolve()),
+          onPushRes: (answer) => {
+            expect(answer).toBeDefined()
+          }
+        }),
+      () =>
+        // @ts-expect-error: no services.
+        make({ onPush: ({ batch }) => Effect.zipRight(Rules, Effect.log(batch.length)) }),
+      () =>
+        make({
+          onPush: ({ batch }) => Effect.zipRight(Rules, Effect.log(batch.length)),
+          onPullRes: () => send,
+          // @ts-expect-error: half of them.
+          services: rules
+        }),
+      // @ts-expect-error: a hook has nothing to say but no.
+      () => make({ onPush: ({ batch }) => batch.length })
+    ]) {
+      expect(define).toThrow("workerd")
+    }
+  })
 })

@@ -2,8 +2,9 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
-import type * as Runtime from "effect/Runtime"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 
 /** How long a build may take: a client waits for it. */
@@ -31,6 +32,8 @@ export const makeOnce = <Key extends object, R, E>(
       Effect.flatMap(Scope.make(), (scope) =>
         restore(
           Layer.toRuntime(layerOf(key)).pipe(
+            // What is built outlives the request, whose names would be on the lines of all others.
+            Effect.map(Runtime.deleteFiberRef(FiberRef.currentLogAnnotations)),
             Scope.extend(scope),
             Effect.disconnect,
             Effect.timeoutFail({ duration: DEADLINE, onTimeout: () => new BuildTimeout() })

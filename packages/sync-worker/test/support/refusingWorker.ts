@@ -68,6 +68,7 @@ const worker = makeWorker({
   },
   validatePayload: (payload) => {
     const { as } = Object(payload)
+    if (as === "nobody") throw new Error("no such user")
     if (as === "eve") throw new Forbidden({ reason: "not yours" })
     return as === "large" ? "x".repeat(20_000) : { as }
   }
