@@ -7,6 +7,7 @@ import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
+import * as Record from "effect/Record"
 
 /**
  * @since 0.1.0
@@ -66,12 +67,19 @@ export interface LimitsService {
   readonly pullDeadline: number
 }
 
+/**
+ * What differs from the defaults. One that is `undefined` does not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LimitChanges = { readonly [Name in keyof LimitsService]?: number | undefined }
+
+const isLimit = (value: number): boolean => Number.isSafeInteger(value) && value > 0
+
 const limit = (name: string, otherwise: number): Config.Config<number> =>
   Config.integer(name).pipe(
-    Config.validate({
-      message: `${name} is not a positive integer`,
-      validation: (value) => Number.isSafeInteger(value) && value > 0
-    }),
+    Config.validate({ message: `${name} is not a positive integer`, validation: isLimit }),
     Config.withDefault(otherwise)
   )
 
@@ -101,12 +109,25 @@ export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits,
   }
 
   /**
-   * The defaults, with some of them changed.
+   * The defaults, with some of them changed. Throws a `RangeError` if one of them is no positive integer:
+   * it would be another limit than was meant, or none.
    *
    * @since 0.1.0
    */
-  static readonly layer = (limits: Partial<LimitsService> = {}): Layer.Layer<Limits> =>
-    Layer.succeed(Limits, { ...Limits.defaults, ...limits })
+  static readonly from = (changes: LimitChanges = {}): LimitsService =>
+    Record.map(Limits.defaults, (otherwise, name) => {
+      const value = changes[name] ?? otherwise
+      if (isLimit(value)) return value
+      throw new RangeError(`limits.${name} has to be a positive integer, and is ${value}`)
+    })
+
+  /**
+   * The same, as a Layer. Throws as well, when it is called.
+   *
+   * @since 0.1.0
+   */
+  static readonly layer = (changes: LimitChanges = {}): Layer.Layer<Limits> =>
+    Layer.succeed(Limits, Limits.from(changes))
 
   /**
    * The limits as configuration, each a positive integer under its own name, the default where it

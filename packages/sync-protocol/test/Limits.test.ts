@@ -19,6 +19,20 @@ const configured = (entries: Record<string, string>) =>
   )
 
 describe("Limits", () => {
+  it("takes what differs from the defaults, and nothing that is no limit", () => {
+    expect(Limits.from()).toEqual(Limits.defaults)
+    expect(Limits.from({ maxSockets: 3, maxBatchEvents: undefined })).toEqual({
+      ...Limits.defaults,
+      maxSockets: 3
+    })
+    for (const value of [0, -1, 0.5, Number.NaN, Infinity, 2 ** 53, Number("many")]) {
+      expect(() => Limits.from({ maxPageEvents: value })).toThrow(
+        `limits.maxPageEvents has to be a positive integer, and is ${value}`
+      )
+      expect(() => Limits.layer({ pullDeadline: value })).toThrow(RangeError)
+    }
+  })
+
   it("[FRAME-5][HAND-2][PULL-5][PULL-8][REFUSE-3][LIMIT-5][LIMIT-7][LIMIT-8][LIMIT-9][PULL-13] the defaults are those of the rules", () => {
     expect(Limits.defaults).toMatchObject({
       maxFrameBytes: 2 * 1024 * 1024,

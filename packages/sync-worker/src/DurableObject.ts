@@ -83,7 +83,7 @@ export interface DurableObjectOptions<
    * What differs from `Limits.defaults`. The Worker may be told the same: `maxPayloadBytes` and
    * `maxStoreIdLength` are for it, as they are enforced before an object is woken.
    */
-  readonly limits?: Partial<Limits.LimitsService>
+  readonly limits?: Limits.LimitChanges
   /** Where spans are sent, if they are to be made. A function is given the bindings, with secrets. */
   readonly otel?: Telemetry.OtelOptions | ((env: object) => Telemetry.OtelOptions | undefined)
 }

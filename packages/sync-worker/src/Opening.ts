@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Chunking, Handshake, Limits } from "@tidelog/sync-protocol"
+import { Chunking, Handshake } from "@tidelog/sync-protocol"
+import type { Limits } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -29,7 +30,7 @@ export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
    * What differs from `Limits.defaults`. The Worker enforces `maxPayloadBytes` and `maxStoreIdLength`,
    * and leaves the others to the object, so both may be told the same.
    */
-  readonly limits?: Partial<Limits.LimitsService>
+  readonly limits?: Limits.LimitChanges
 }
 
 /**
@@ -50,7 +51,8 @@ export type Authorise = (
  * @since 0.1.0
  * @category models
  */
-export interface Opening extends ConnectOptions {
+export interface Opening extends Omit<ConnectOptions, "limits"> {
+  readonly limits: Limits.LimitsService
   readonly authorise: Authorise
   readonly connectionId: string
 }
@@ -125,7 +127,10 @@ const connect = Effect.fnUntraced(function* (request: Request, env: object, open
 })
 
 /** What a connection asks for, if its search params ask for anything that can be had. */
-const readParams = Effect.fnUntraced(function* (request: Request, options: ConnectOptions) {
+const readParams = Effect.fnUntraced(function* (
+  request: Request,
+  { limits }: Pick<Opening, "limits">
+) {
   const matched = matchSyncRequest(request)
   if (matched === undefined || Either.isLeft(matched)) {
     return yield* refuse("badRequest", matched?.left.message ?? "not a sync request")
@@ -137,7 +142,6 @@ const readParams = Effect.fnUntraced(function* (request: Request, options: Conne
       `this server speaks protocol ${Handshake.PROTOCOL_VERSION}, not ${protocol}`
     )
   }
-  const limits = { ...Limits.Limits.defaults, ...options.limits }
   if (storeId.length > limits.maxStoreIdLength) {
     return yield* refuse(
       "badRequest",

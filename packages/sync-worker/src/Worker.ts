@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -188,6 +189,7 @@ const makeHandler = <E>(
   options: Opening.ConnectOptions
 ): ((request: Request, env: object) => Promise<Response>) => {
   const runtimeOf = builtOf(layer)
+  const limits = Limits.Limits.from(options.limits)
   /** Decides with the services that are built for this `env`. */
   const authorise: Opening.Authorise = (env, payload, context) =>
     Effect.flatMap(runtimeOf(env), (runtime) =>
@@ -206,7 +208,7 @@ const makeHandler = <E>(
       )
     }
     return Effect.flatMap(randomHex(8), (connectionId) =>
-      Opening.answer(request, env, { ...options, authorise, connectionId }).pipe(
+      Opening.answer(request, env, { ...options, limits, authorise, connectionId }).pipe(
         Effect.annotateLogs({ storeId: "", ...Refusals.storeIdOf(request), connectionId })
       )
     ).pipe(Effect.provide(Logger.json), Effect.runPromise)

@@ -116,9 +116,10 @@ it("[AUTH-2] a rule gets what the Schema decodes to", () => {
 })
 
 it("[LIMIT-4] a Worker takes the limits that its object is told", () => {
-  const limits: Partial<Limits.LimitsService> = { maxBatchEvents: 500 }
+  const limits: Limits.LimitChanges = { maxBatchEvents: 500, maxSockets: undefined }
   expect(makeWorker({ limits }).fetch).toBeTypeOf("function")
   expect(makeWorker({ limits: { maxSockets: 10 } }).fetch).toBeTypeOf("function")
+  expect(() => makeWorker({ limits: { maxPayloadBytes: 0 } })).toThrow("limits.maxPayloadBytes")
   // @ts-expect-error: there is no such limit.
   makeWorker({ limits: { maxConnections: 10 } })
 })
