@@ -77,6 +77,8 @@ export type LimitChanges = { readonly [Name in keyof LimitsService]?: number | u
 
 const isLimit = (value: number): boolean => Number.isSafeInteger(value) && value > 0
 
+const isLimitOrNone = (value: number): boolean => isLimit(value) || value === Infinity
+
 const limit = (name: string, otherwise: number): Config.Config<number> =>
   Config.integer(name).pipe(
     Config.validate({ message: `${name} is not a positive integer`, validation: isLimit }),
@@ -109,15 +111,15 @@ export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits,
   }
 
   /**
-   * The defaults, with some of them changed. Throws a `RangeError` if one of them is no positive integer:
-   * it would be another limit than was meant, or none.
+   * The defaults, with some of them changed. `Infinity` is no limit. Throws a `RangeError` if one of them
+   * is neither that nor a positive integer: it would be another limit than was meant, or none.
    *
    * @since 0.1.0
    */
   static readonly from = (changes: LimitChanges = {}): LimitsService =>
     Record.map(Limits.defaults, (otherwise, name) => {
       const value = changes[name] ?? otherwise
-      if (isLimit(value)) return value
+      if (isLimitOrNone(value)) return value
       throw new RangeError(`limits.${name} has to be a positive integer, and is ${value}`)
     })
 

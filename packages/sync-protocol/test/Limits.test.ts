@@ -25,7 +25,8 @@ describe("Limits", () => {
       ...Limits.defaults,
       maxSockets: 3
     })
-    for (const value of [0, -1, 0.5, Number.NaN, Infinity, 2 ** 53, Number("many")]) {
+    expect(Limits.from({ framesPerSecond: Infinity }).framesPerSecond).toBe(Infinity)
+    for (const value of [0, -1, 0.5, Number.NaN, -Infinity, 2 ** 53, Number("many")]) {
       expect(() => Limits.from({ maxPageEvents: value })).toThrow(
         `limits.maxPageEvents has to be a positive integer, and is ${value}`
       )

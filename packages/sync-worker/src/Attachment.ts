@@ -22,10 +22,10 @@ export const MAX_BYTES = 16_384
 const SUBSCRIPTION_BYTES = 80
 
 /**
- * Bytes of the platform's own header, of the object around the parts, of a deadline and of two
- * buckets.
+ * Bytes of the platform's own header, of the object around the parts, of a backendId, of a deadline and of
+ * two buckets.
  */
-const ENVELOPE_BYTES = 224
+const ENVELOPE_BYTES = 304
 
 /**
  * The version of this format. A deploy can meet attachments of the version before it, or, when it
@@ -34,13 +34,17 @@ const ENVELOPE_BYTES = 224
  * @since 0.1.0
  * @category constants
  */
-export const VERSION = 2
+export const VERSION = 3
 
-/** Version 1 had neither a deadline nor rates; a connection without them is served as a new one. */
+/**
+ * Version 1 had neither a deadline nor rates; a connection without them is served as a new one. Version 2
+ * did not say of which log its cursors are.
+ */
 const Attachment = Schema.parseJson(
   Schema.Struct({
-    version: Schema.Literal(1, VERSION),
+    version: Schema.Literal(1, 2, VERSION),
     session: Session,
+    backendId: ConnectionState.fields.backendId,
     subscriptions: Schema.Array(SubscriptionTuple()),
     pullBy: ConnectionState.fields.pullBy,
     frames: Schema.optional(BucketTuple()),
@@ -110,8 +114,9 @@ const encodeSession = Schema.encodeSync(Schema.parseJson(Session))
 export const encoder = (session: Session): ((state: ConnectionState) => Uint8Array) => {
   const utf8 = new TextEncoder()
   const sessionText = encodeSession(session)
-  return ({ events, frames, pullBy, subscriptions }) => {
+  return ({ backendId, events, frames, pullBy, subscriptions }) => {
     const state = JSON.stringify({
+      backendId,
       subscriptions: subscriptions.map(toRow),
       pullBy: Number.isFinite(pullBy) ? pullBy : undefined,
       frames: toBucket(frames),

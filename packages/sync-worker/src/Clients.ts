@@ -128,7 +128,12 @@ export const make = (options: {
     return ended.length === 0 ? Effect.void : Effect.all(ended, { discard: true })
   }
 
-  tail.onGoneBack(() => Effect.all(Array.from(clients.values(), endBeyondHead), { discard: true }))
+  tail.onMoved((isBack) =>
+    isBack
+      ? Effect.all(Array.from(clients.values(), endBeyondHead), { discard: true })
+      : // Whoever has noticed may be one of those who are to be sent what is new.
+        Effect.asVoid(Effect.forkDaemon(Effect.suspend(() => pumpEach(clients.values(), false))))
+  )
 
   const closeWhere: Clients["closeWhere"] = (predicate, code, reason) =>
     Effect.suspend(() => {
@@ -146,11 +151,7 @@ export const make = (options: {
   const closeReplaced = Effect.suspend(() => {
     const isKnown = replaced
     replaced = true
-    const closed = closeWhere(
-      () => true,
-      Handshake.CloseCode.serviceRestart,
-      "the log was replaced"
-    )
+    const closed = closeWhere(() => true, Handshake.CloseCode.serviceRestart, REPLACED)
     return isKnown
       ? closed
       : Effect.zipRight(
@@ -250,6 +251,14 @@ export const make = (options: {
     pumpEveryone: () => pumpEach(clients.values(), false)
   }
 }
+
+/**
+ * Why a connection ends whose log is no more.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const REPLACED = "the log was replaced"
 
 const timesOf = ({ connection, pullBy }: Client.Client): Deadline.Times => ({
   expiresAt: connection.session.expiresAt,

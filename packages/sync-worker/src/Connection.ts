@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Frame, Handshake, LogEvent } from "@tidelog/sync-protocol"
+import { Frame, Handshake, LogEvent, SyncError } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
 
 /**
@@ -74,6 +74,7 @@ export type Bucket = typeof Bucket.Type
 /**
  * What a connection remembers while the object is out of memory.
  *
+ * - `backendId`: the log that its cursors are of; absent in what older versions have kept.
  * - `pullBy`: when it has to have a pull, in milliseconds since the epoch; absent while it has one.
  * - `frames`, `events`: what is left of its rates; absent if nothing was taken.
  *
@@ -81,6 +82,7 @@ export type Bucket = typeof Bucket.Type
  * @category schemas
  */
 export const ConnectionState = Schema.Struct({
+  backendId: Schema.optional(SyncError.BackendId),
   subscriptions: Schema.Array(SubscriptionState),
   pullBy: Schema.optional(Schema.Number),
   frames: Schema.optional(Bucket),

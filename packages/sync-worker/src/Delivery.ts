@@ -87,8 +87,8 @@ export const make = (options: {
   const { alarm, clock, head, hooks, limits, log, pace, tail } = options
   const size = { maxEvents: limits.maxPageEvents, maxBytes: limits.maxPageBytes }
   const busySize = { ...size, maxBytes: Math.min(size.maxBytes, Pace.MAX_BUSY_PAGE_BYTES) }
-  const pages = PageReader.make({ log, tail, size })
-  const busyPages = PageReader.make({ log, tail, size: busySize })
+  const pages = PageReader.make({ log, tail, head, size })
+  const busyPages = PageReader.make({ log, tail, head, size: busySize })
 
   const isOpen = (client: Client.Client, subscription: Client.Subscription) =>
     client.open
@@ -109,6 +109,7 @@ export const make = (options: {
       alarm.wakeBy(client.pullBy)
     }
     client.connection.save({
+      backendId: log.backendId,
       subscriptions,
       pullBy: client.pullBy,
       frames: RateLimit.keep(client.frames),

@@ -52,6 +52,14 @@ export class LogReplaced extends Schema.TaggedError<LogReplaced>(
 }
 
 /**
+ * Why something cannot be read of a log.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ReadError = LogReplaced | StorageError
+
+/**
  * An event as the log gives it back: its position, and the text of its `PulledEvent`, ready to be
  * joined into a page.
  *
@@ -71,7 +79,8 @@ export interface LogEntry {
  * Events as the log gives them for a page.
  *
  * `upTo`: the position of the last, `undefined` if there is none. `text`: the texts of their
- * `PulledEvent`s, joined by commas. `bytes`: its length in UTF-8.
+ * `PulledEvent`s, joined by commas. `bytes`: its length in UTF-8. `head`: where the log ended when it was
+ * read.
  *
  * @since 0.1.0
  * @category models
@@ -81,6 +90,7 @@ export interface LogPage {
   readonly text: string
   readonly events: number
   readonly bytes: number
+  readonly head: LogEvent.SeqNum
 }
 
 /**
@@ -124,10 +134,10 @@ export interface EventLogService {
   readonly initialCreatedAt: string | undefined
 
   /**
-   * The `seqNum` of the last event, 0 if there is none, read from the storage. It is by this that a server
-   * learns that it serves a log which is no more.
+   * The `seqNum` of the last event, 0 if there is none, read from the storage. It is by this, and by what is
+   * read, that a server learns that it serves a log which is no more.
    */
-  readonly head: Effect.Effect<LogEvent.SeqNum, LogReplaced | StorageError>
+  readonly head: Effect.Effect<LogEvent.SeqNum, ReadError>
 
   /**
    * Stores a batch at the end of the log, whole or not at all, if its first parent is the head.
@@ -147,32 +157,29 @@ export interface EventLogService {
   readonly read: (
     after: LogEvent.SeqNum,
     size: PageSize
-  ) => Effect.Effect<ReadonlyArray<LogEntry>, StorageError>
+  ) => Effect.Effect<ReadonlyArray<LogEntry>, ReadError>
 
   /**
    * The same events as `read` gives, as one text: for a page that goes out as it is.
    */
-  readonly readPage: (
-    after: LogEvent.SeqNum,
-    size: PageSize
-  ) => Effect.Effect<LogPage, StorageError>
+  readonly readPage: (after: LogEvent.SeqNum, size: PageSize) => Effect.Effect<LogPage, ReadError>
 
   /**
    * When the event at exactly this position was stored: ISO 8601, `undefined` if there is no such
    * event. It tells whether a cursor still stands on the event that it was made from: in a database
    * that was restored, another may be at its position.
    */
-  readonly createdAt: (seqNum: LogEvent.SeqNum) => Effect.Effect<string | undefined, StorageError>
+  readonly createdAt: (seqNum: LogEvent.SeqNum) => Effect.Effect<string | undefined, ReadError>
 
   /** How much the log holds. It looks at every event, so it is nothing for a hot path. */
-  readonly stats: Effect.Effect<LogStats, StorageError>
+  readonly stats: Effect.Effect<LogStats, ReadError>
 
   /**
    * Deletes all events and gives the log a new `backendId`, which it returns: both or neither.
    *
    * After this, as after `renew` and `remove`, every instance that was opened before is stale, this
-   * one included: it appends nothing any more, its `head` fails with `LogReplaced`, and what it reads may
-   * be of the new incarnation.
+   * one included: it appends nothing any more, and gives no event and no head: they fail with
+   * `LogReplaced`. What else it tells may be of the new incarnation.
    * Open the log again.
    */
   readonly reset: Effect.Effect<SyncError.BackendId, StorageError>

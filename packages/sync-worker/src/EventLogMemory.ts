@@ -73,6 +73,13 @@ export const makeIn = (
           : body(log)
       })
 
+    /** Reads from the log, if it is still the one that was opened. */
+    const fromOurs = <A>(body: (log: StoredLog) => A): Effect.Effect<A, LogReplaced> =>
+      Effect.suspend(() => {
+        const log = database.get(storeId)
+        return log?.backendId === backendId ? Effect.succeed(body(log)) : new LogReplaced()
+      })
+
     /** Puts another log in the place of this one. */
     const replace = (operation: string, next: (log: StoredLog) => Omit<StoredLog, "backendId">) =>
       Effect.flatMap(newBackendId, (id) =>
@@ -89,10 +96,7 @@ export const makeIn = (
       isNew: known === undefined,
       initialHead: headOf(opened),
       initialCreatedAt: opened.events.at(-1)?.createdAt,
-      head: Effect.suspend(() => {
-        const log = database.get(storeId)
-        return log?.backendId === backendId ? Effect.succeed(headOf(log)) : new LogReplaced()
-      }),
+      head: fromOurs(headOf),
       append: (batch) =>
         withLog("append to the log", (log): Effect.Effect<void, HeadMismatch | StorageError> => {
           const expected = batch[0].parentSeqNum
@@ -109,12 +113,9 @@ export const makeIn = (
           log.entries.push(...batch.map(toEntry))
           return Effect.void
         }),
-      read: (after, size) =>
-        withLog("read the log", ({ entries }) => Effect.succeed(takePage(entries, after, size))),
+      read: (after, size) => fromOurs(({ entries }) => takePage(entries, after, size)),
       readPage: (after, size) =>
-        withLog("read the log", ({ entries }) =>
-          Effect.succeed(toLogPage(takePage(entries, after, size)))
-        ),
+        fromOurs((log) => toLogPage(takePage(log.entries, after, size), headOf(log))),
       createdAt: (seqNum) =>
         withLog("read an event's time", ({ events }) =>
           Effect.succeed(events.find((event) => event.seqNum === seqNum)?.createdAt)

@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as AppendStatements from "./AppendStatements.ts"
 import { EventLog, HeadMismatch, LogReplaced, StorageError } from "./EventLog.ts"
-import type { EventLogService } from "./EventLog.ts"
+import type { EventLogService, PageSize, ReadError } from "./EventLog.ts"
 import * as EventLogStatements from "./EventLogStatements.ts"
 import { toEntry } from "./internal/entry.ts"
 import { toLogPage } from "./internal/page.ts"
@@ -42,7 +42,9 @@ const PageRow = Schema.Tuple(
     upTo: Schema.NullOr(Schema.Int),
     events: Schema.Int,
     bytes: Schema.NullOr(Schema.Int),
-    text: Schema.NullOr(Schema.String)
+    text: Schema.NullOr(Schema.String),
+    head: Schema.Int,
+    backendId: Schema.NullOr(Schema.String)
   })
 )
 
@@ -85,6 +87,17 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
 
     const log = { storeId, table, backendId }
     const readHead = EventLogStatements.head(log)
+
+    /** A log without its table is no more. */
+    const orGone = <A>(reading: Effect.Effect<A, ReadError>): Effect.Effect<A, ReadError> =>
+      Effect.catchIf(reading, isNoTable, () => new LogReplaced())
+
+    /** What was read of a log counts only if it is still the one that was opened. */
+    const ifOurs = <A extends { readonly backendId: string | null }>(
+      row: A
+    ): Effect.Effect<A, LogReplaced> =>
+      row.backendId === backendId ? Effect.succeed(row) : new LogReplaced()
+
     const append = AppendStatements.make(log)
 
     const newBackendId = (operation: string, statements: ReadonlyArray<Statement>) =>
@@ -93,10 +106,19 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         Effect.map(([row]) => row.backendId)
       )
 
-    const read: EventLogService["read"] = Effect.fnUntraced(function* (after, size) {
-      const [result] = yield* sql.batch("read the log", [PageStatements.read(table, after, size)])
+    /** The events after a position, and where the log ends. */
+    const readWithHead = Effect.fnUntraced(function* (after: LogEvent.SeqNum, size: PageSize) {
+      const [found, result] = yield* sql.batch("read the log", [
+        readHead,
+        PageStatements.read(table, after, size)
+      ])
+      const [row] = yield* decodeRows("read the head", HeadRow, found)
+      const { head } = yield* ifOurs(row)
       const rows = yield* decodeRows("read the log", EventRows, result)
-      return rows.map((row) => toEntry({ ...row, args: row.args ?? undefined }))
+      return {
+        head,
+        entries: rows.map((event) => toEntry({ ...event, args: event.args ?? undefined }))
+      }
     })
 
     return {
@@ -106,10 +128,9 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
       initialCreatedAt: createdAt ?? undefined,
       head: sql.batch("read the head", [readHead]).pipe(
         Effect.flatMap(([result]) => decodeRows("read the head", HeadRow, result)),
-        Effect.catchIf(isNoTable, () => new LogReplaced()),
-        Effect.flatMap(([row]) =>
-          row.backendId === backendId ? Effect.succeed(row.head) : new LogReplaced()
-        )
+        orGone,
+        Effect.flatMap(([row]) => ifOurs(row)),
+        Effect.map(({ head }) => head)
       ),
       append: (batch) =>
         Effect.flatMap(sql.batch("append to the log", append(batch)), (results): Appended => {
@@ -122,23 +143,31 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
             cause: new Error(`${changes} of ${batch.length} events were written`)
           })
         }),
-      read,
+      read: (after, size) =>
+        Effect.map(orGone(readWithHead(after, size)), ({ entries }) => entries),
       readPage: Effect.fnUntraced(
         function* (after, size) {
           const [result] = yield* sql.batch("read the log", [
-            PageStatements.readPage(table, after, size)
+            PageStatements.readPage(log, after, size)
           ])
-          const [page] = yield* decodeRows("read the log", PageRow, result)
+          const [row] = yield* decodeRows("read the log", PageRow, result)
+          const page = yield* ifOurs(row)
           return {
             upTo: page.upTo ?? undefined,
             events: page.events,
             bytes: page.bytes ?? 0,
-            text: page.text ?? ""
+            text: page.text ?? "",
+            head: page.head
           }
         },
-        // Row by row there is no text that could be too long for the database.
         (page, after, size) =>
-          Effect.catchIf(page, isTooBig, () => Effect.map(read(after, size), toLogPage))
+          page.pipe(
+            // Row by row there is no text that could be too long for the database.
+            Effect.catchIf(isTooBig, () =>
+              Effect.map(readWithHead(after, size), ({ entries, head }) => toLogPage(entries, head))
+            ),
+            orGone
+          )
       ),
       createdAt: Effect.fnUntraced(function* (seqNum) {
         const [result] = yield* sql.batch("read an event's time", [
@@ -146,10 +175,11 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
         ])
         const [row] = yield* decodeRows("read an event's time", CreatedAtRows, result)
         return row?.createdAt
-      }),
+      }, orGone),
       stats: sql.batch("measure the log", [EventLogStatements.stats(table)]).pipe(
         Effect.flatMap(([result]) => decodeRows("measure the log", StatsRow, result)),
-        Effect.map(([stats]) => stats)
+        Effect.map(([stats]) => stats),
+        orGone
       ),
       reset: newBackendId("reset the log", EventLogStatements.reset(registration)),
       renew: newBackendId("renew the log", [EventLogStatements.renew(registration)]),
@@ -162,9 +192,11 @@ type Appended = ReturnType<EventLogService["append"]>
 
 // SQLite's words, which come through D1 and the object's own database alike.
 
-const isTooBig = ({ cause }: StorageError): boolean => /too ?big/i.test(String(cause))
+const isTooBig = (error: ReadError): boolean =>
+  error._tag === "StorageError" && /too ?big/i.test(String(error.cause))
 
-const isNoTable = ({ cause }: StorageError): boolean => /no such table/i.test(String(cause))
+const isNoTable = (error: ReadError): error is StorageError =>
+  error._tag === "StorageError" && /no such table/i.test(String(error.cause))
 
 const isoDate = (millis: number): FrameText.EventParts["createdAt"] =>
   DateTime.formatIso(DateTime.unsafeMake(millis))

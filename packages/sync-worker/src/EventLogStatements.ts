@@ -88,9 +88,19 @@ export const open = (store: Registration): NonEmptyReadonlyArray<Statement> => [
  */
 export const head = ({ storeId, table }: Omit<Incarnation, "backendId">): Statement => ({
   sql: `SELECT ${headOf(table)} AS head,
-    (SELECT backendId FROM ${REGISTRY_TABLE} WHERE storeId = ?1) AS backendId`,
+    ${registeredAs("?1")} AS backendId`,
   params: [storeId]
 })
+
+/**
+ * The `backendId` of a store, NULL if it is not registered, as an expression. `storeId`: the place of its
+ * parameter.
+ *
+ * @since 0.1.0
+ * @category expressions
+ */
+export const registeredAs = (storeId: string): string =>
+  `(SELECT backendId FROM ${REGISTRY_TABLE} WHERE storeId = ${storeId})`
 
 /**
  * The head, as an expression.

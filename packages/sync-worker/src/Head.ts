@@ -9,7 +9,7 @@ import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import type { EventLogService, LogReplaced, StorageError } from "./EventLog.ts"
+import type { EventLogService, ReadError } from "./EventLog.ts"
 import type { Tail } from "./Tail.ts"
 
 /**
@@ -18,13 +18,19 @@ import type { Tail } from "./Tail.ts"
  */
 export interface Head {
   /** Reads it, and corrects what is remembered. */
-  readonly read: Effect.Effect<LogEvent.SeqNum, LogReplaced | StorageError>
+  readonly read: Effect.Effect<LogEvent.SeqNum, ReadError>
 
   /**
    * The same, for those who need no answer of their own: all who ask at a time share one, and one that
    * has just come will do.
    */
-  readonly confirm: Effect.Effect<void, LogReplaced | StorageError>
+  readonly confirm: Effect.Effect<void, ReadError>
+
+  /**
+   * Takes what the log has told of its head by another way. `known`: the head that was remembered when it
+   * was asked.
+   */
+  readonly told: (known: LogEvent.SeqNum, head: LogEvent.SeqNum) => Effect.Effect<void>
 }
 
 /** Milliseconds for which an answer will do: many pull at once after a restart. */
@@ -42,23 +48,26 @@ export const make = (options: {
   const { clock, log, tail } = options
   // The log was opened just now, and told its head.
   let toldAt = clock.unsafeCurrentTimeMillis()
-  let asking: Deferred.Deferred<void, LogReplaced | StorageError> | undefined
+  let asking: Deferred.Deferred<void, ReadError> | undefined
+
+  const told: Head["told"] = (known, head) =>
+    Effect.suspend(() => {
+      const before = tail.head()
+      const rest = tail.correct(known, head)
+      return tail.head() < before ? Effect.zipRight(warnGoneBack(before, head), rest) : rest
+    })
 
   const read = Effect.suspend(() => {
     const known = tail.head()
     const askedAt = clock.unsafeCurrentTimeMillis()
     return Effect.flatMap(log.head, (head) => {
       toldAt = askedAt
-      const before = tail.head()
-      const rest = tail.correct(known, head)
-      return tail.head() < before
-        ? Effect.zipRight(warnGoneBack(before, head), Effect.as(rest, head))
-        : Effect.succeed(head)
+      return Effect.as(told(known, head), head)
     })
   })
 
   const askOnce = Effect.suspend(() => {
-    const answer = Deferred.unsafeMake<void, LogReplaced | StorageError>(FiberId.none)
+    const answer = Deferred.unsafeMake<void, ReadError>(FiberId.none)
     asking = answer
     return Effect.asVoid(read).pipe(
       Effect.onExit((exit) => {
@@ -72,6 +81,7 @@ export const make = (options: {
 
   return {
     read,
+    told,
     confirm: Effect.suspend(() => {
       if (asking !== undefined) return Deferred.await(asking)
       return clock.unsafeCurrentTimeMillis() - toldAt < RECENT ? Effect.void : askOnce

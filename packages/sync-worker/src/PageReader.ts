@@ -8,7 +8,8 @@ import type { LogEvent } from "@tidelog/sync-protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import type { EventLogService, LogPage, PageSize, StorageError } from "./EventLog.ts"
+import type { EventLogService, LogPage, PageSize, ReadError } from "./EventLog.ts"
+import type { Head } from "./Head.ts"
 import * as Turns from "./internal/turns.ts"
 import type { Tail } from "./Tail.ts"
 
@@ -21,7 +22,7 @@ export interface PageReader {
    * The page after a position. One that does not reach the head is what it is, whatever is appended,
    * and may come from memory.
    */
-  readonly read: (after: LogEvent.SeqNum) => Effect.Effect<LogPage, StorageError>
+  readonly read: (after: LogEvent.SeqNum) => Effect.Effect<LogPage, ReadError>
 }
 
 /** Reads at the same time. The database answers one after another, and a push is among them. */
@@ -37,11 +38,12 @@ const MAX_BYTES = 8_000_000
 export const make = (options: {
   readonly log: Pick<EventLogService, "readPage">
   readonly tail: Pick<Tail, "head" | "moves">
+  readonly head: Pick<Head, "told">
   readonly size: PageSize
 }): PageReader => {
-  const { log, size, tail } = options
+  const { head, log, size, tail } = options
   const turns = Turns.make(MAX_READS)
-  const reading = new Map<LogEvent.SeqNum, Deferred.Deferred<LogPage, StorageError>>()
+  const reading = new Map<LogEvent.SeqNum, Deferred.Deferred<LogPage, ReadError>>()
   /** The latest last. */
   const pages = new Map<LogEvent.SeqNum, LogPage>()
   let bytes = 0
@@ -70,17 +72,24 @@ export const make = (options: {
     }
   }
 
+  /** What is read tells where the log ends as well. */
+  const readNow = (after: LogEvent.SeqNum) =>
+    Effect.suspend(() => {
+      const known = tail.head()
+      return Effect.tap(log.readPage(after, size), (page) => head.told(known, page.head))
+    })
+
   const readOnce = (after: LogEvent.SeqNum) =>
     Effect.suspend(() => {
-      const answer = Deferred.unsafeMake<LogPage, StorageError>(FiberId.none)
+      const answer = Deferred.unsafeMake<LogPage, ReadError>(FiberId.none)
       reading.set(after, answer)
-      return turns.inTurn(log.readPage(after, size)).pipe(
+      return turns.inTurn(readNow(after)).pipe(
         Effect.onExit((exit) => {
           forgetMoved()
           if (reading.get(after) === answer) {
             reading.delete(after)
-            const head = tail.head()
-            if (exit._tag === "Success" && (exit.value.upTo ?? head) < head) keep(after, exit.value)
+            const end = tail.head()
+            if (exit._tag === "Success" && (exit.value.upTo ?? end) < end) keep(after, exit.value)
           }
           return Deferred.done(answer, exit)
         }),

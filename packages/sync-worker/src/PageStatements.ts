@@ -5,7 +5,8 @@
  */
 import type { LogEvent } from "@tidelog/sync-protocol"
 import type { PageSize } from "./EventLog.ts"
-import { COLUMNS } from "./EventLogStatements.ts"
+import { COLUMNS, headOf, registeredAs } from "./EventLogStatements.ts"
+import type { Incarnation } from "./EventLogStatements.ts"
 import type { Statement } from "./SqlEngine.ts"
 
 /**
@@ -16,12 +17,12 @@ import type { Statement } from "./SqlEngine.ts"
  */
 export const read = (table: string, after: LogEvent.SeqNum, size: PageSize): Statement => ({
   sql: `SELECT ${COLUMNS} FROM ${table} WHERE ${inPage(table)} ORDER BY seqNum`,
-  params: [after, size.maxEvents, size.maxBytes]
+  params: [after, ...bounds(size)]
 })
 
 /**
  * The page after a position as one row: `upTo`, `events`, `bytes` and `text`, NULL where there is
- * no event. The text is that of `FrameText.pulledEvent`, joined by commas. SQLite writes it faster
+ * no event, and the log as it is then: its `head`, and the `backendId` that it is registered by. The text is that of `FrameText.pulledEvent`, joined by commas. SQLite writes it faster
  * than JavaScript turns rows into it, and one long value comes out of a database faster than many
  * short ones.
  *
@@ -31,13 +32,24 @@ export const read = (table: string, after: LogEvent.SeqNum, size: PageSize): Sta
  * @since 0.1.0
  * @category statements
  */
-export const readPage = (table: string, after: LogEvent.SeqNum, size: PageSize): Statement => ({
+export const readPage = (
+  { storeId, table }: Omit<Incarnation, "backendId">,
+  after: LogEvent.SeqNum,
+  size: PageSize
+): Statement => ({
   sql: `SELECT max(seqNum) AS upTo, count(*) AS events,
-      sum(octet_length(json)) + count(*) - 1 AS bytes, group_concat(json, ',') AS text
+      sum(octet_length(json)) + count(*) - 1 AS bytes, group_concat(json, ',') AS text,
+      ${headOf(table)} AS head, ${registeredAs("?4")} AS backendId
     FROM (SELECT seqNum, ${PULLED_EVENT} AS json FROM ${table}
       WHERE ${inPage(table)} ORDER BY seqNum)`,
-  params: [after, size.maxEvents, size.maxBytes]
+  params: [after, ...bounds(size), storeId]
 })
+
+/** No database has an endless number. */
+const bounds = ({ maxBytes, maxEvents }: PageSize): readonly [number, number] => [
+  Math.min(maxEvents, Number.MAX_SAFE_INTEGER),
+  Math.min(maxBytes, Number.MAX_SAFE_INTEGER)
+]
 
 /** `FrameText.pulledEvent` in SQL. */
 const PULLED_EVENT = `'{"eventEncoded":{"name":' || json_quote(name)

@@ -49,7 +49,11 @@ export const make = (options: {
    * one, where the cursor tells which.
    */
   const isOurs = Effect.fnUntraced(function* (cursor: Message.Cursor) {
-    if (cursor.backendId !== log.backendId) return false
+    if (cursor.backendId !== log.backendId) {
+      // Or this is not the log any more, and the cursor is of the one that is.
+      yield* head.read
+      return false
+    }
     const { createdAt, eventSequenceNumber } = cursor
     // A moment ago will do for what is remembered, and not for what is said to be beyond it.
     if (eventSequenceNumber > tail.head()) yield* head.read

@@ -173,6 +173,17 @@ export const make = (options: {
             return stored === "same" ? Effect.void : misplaced(push, stored)
           })
 
+    /** Turns away a push for another log, if this is still the log itself. */
+    const isOther = (received: string, session: Session): Effect.Effect<never, PushError> =>
+      head.read.pipe(
+        Effect.catchTag("StorageError", (error) =>
+          Effect.zipRight(logStorageError(error, session), storageUnavailable)
+        ),
+        Effect.zipRight(
+          Effect.fail(new SyncError.BackendIdMismatchError({ expected: log.backendId, received }))
+        )
+      )
+
     const alone: Pushes["alone"] = Turns.make(1).inTurn
 
     /** Stores a push when its turn comes. */
@@ -194,10 +205,7 @@ export const make = (options: {
           const { backendId, batch } = request
           if (!Batch.isNonEmpty(batch)) return Effect.void
           if (Option.isSome(backendId) && backendId.value !== log.backendId) {
-            return new SyncError.BackendIdMismatchError({
-              expected: log.backendId,
-              received: backendId.value
-            })
+            return isOther(backendId.value, session)
           }
           const createdAt = toIso(clock.unsafeCurrentTimeMillis())
           const parts = Batch.toParts(batch, limits, () => createdAt)

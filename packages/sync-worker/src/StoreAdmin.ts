@@ -11,7 +11,14 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Client from "./Client.ts"
 import type * as Clients from "./Clients.ts"
-import type { EventLogService, LogEntry, LogReplaced, PageSize, StorageError } from "./EventLog.ts"
+import type {
+  EventLogService,
+  LogEntry,
+  LogReplaced,
+  PageSize,
+  ReadError,
+  StorageError
+} from "./EventLog.ts"
 import type { Head } from "./Head.ts"
 import { isOf, revoked } from "./internal/revocation.ts"
 import type { PushError, Pushes } from "./Pushes.ts"
@@ -68,7 +75,7 @@ export interface StoreAdmin {
   readonly read: (
     after: LogEvent.SeqNum,
     size: PageSize
-  ) => Effect.Effect<ReadonlyArray<LogEntry>, StorageError>
+  ) => Effect.Effect<ReadonlyArray<LogEntry>, ReadError>
 
   /** Appends events with the times that they have from elsewhere. Clients see them as any others. */
   readonly restore: (
@@ -153,10 +160,11 @@ export const make = (options: {
     isEmpty: () => tail.head() === LogEvent.ROOT,
     info: Effect.gen(function* () {
       const last = yield* orClose(head.read)
-      return { backendId: log.backendId, head: last, ...(yield* log.stats), ...clients.count() }
+      const stats = yield* orClose(log.stats)
+      return { backendId: log.backendId, head: last, ...stats, ...clients.count() }
     }),
     head: orClose(head.read),
-    read: log.read,
+    read: (after, size) => orClose(log.read(after, size)),
     restore: (events) =>
       Effect.zipRight(orClose(pushes.restore(events)), Effect.suspend(clients.pumpEveryone)),
     reset: withNewId(log.reset),

@@ -306,6 +306,11 @@ export const make: Effect.Effect<
     connect: (connection, state) =>
       Effect.suspend(() => {
         const client = clients.add(connection, state)
+        const { backendId = log.backendId } = state ?? {}
+        if (backendId !== log.backendId) {
+          // While it slept: what it was sent is of another log.
+          return clients.close(client, Handshake.CloseCode.serviceRestart, Clients.REPLACED)
+        }
         delivery.save(client)
         // The log may have been restored while nobody looked.
         const ended = clients.endBeyondHead(client)

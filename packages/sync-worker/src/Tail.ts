@@ -58,8 +58,11 @@ export interface Tail {
   /** How often the head has turned out to be before the known one. */
   readonly cuts: () => number
 
-  /** Whom to tell, at once, when the head turns out to be before the known one. */
-  readonly onGoneBack: (listener: () => Effect.Effect<void>) => void
+  /**
+   * Whom to tell, at once, when the head turns out to be elsewhere: `isBack` if it is before the known
+   * one.
+   */
+  readonly onMoved: (listener: (isBack: boolean) => Effect.Effect<void>) => void
 
   /**
    * The page after a position, from memory: also the empty one at the head. `undefined` if it has
@@ -68,7 +71,7 @@ export interface Tail {
   readonly page: (after: LogEvent.SeqNum, size?: PageSize) => Page | undefined
 
   /** Turns what was read from the log into a page. */
-  readonly toPage: (after: LogEvent.SeqNum, page: Omit<LogPage, "events">) => Page
+  readonly toPage: (after: LogEvent.SeqNum, page: Omit<LogPage, "events" | "head">) => Page
 
   /** When the event at a position was stored, if memory tells. */
   readonly createdAt: (seqNum: LogEvent.SeqNum) => string | undefined
@@ -98,7 +101,7 @@ export const make = (options: {
   let bytes = 0
   let moves = 0
   let cuts = 0
-  let tellGoneBack = () => Effect.void
+  let tellMoved: (isBack: boolean) => Effect.Effect<void> = () => Effect.void
   /** The page last made from memory, and how: all readers at the head take the same one. */
   let latest: Page | undefined
   let latestSize = options.size
@@ -122,7 +125,7 @@ export const make = (options: {
   }
 
   const moveTo = (position: LogEvent.SeqNum) => {
-    const hasGoneBack = position < head
+    const isBack = position < head
     moves += 1
     head = position
     headBefore = position
@@ -130,9 +133,8 @@ export const make = (options: {
     entries = []
     bytes = 0
     latest = undefined
-    if (!hasGoneBack) return Effect.void
-    cuts += 1
-    return tellGoneBack()
+    if (isBack) cuts += 1
+    return tellMoved(isBack)
   }
 
   return {
@@ -154,13 +156,13 @@ export const make = (options: {
     correct: (known, position) =>
       head === known && head !== position ? moveTo(position) : Effect.void,
     cuts: () => cuts,
-    onGoneBack: (listener) => {
-      tellGoneBack = listener
+    onMoved: (listener) => {
+      tellMoved = listener
     },
     page: (after, size = options.size) => {
       if (after < start || after > head) return undefined
       if (latest?.after !== after || latestSize !== size) {
-        latest = toPage(after, toLogPage(takePage(entries, after, size)))
+        latest = toPage(after, toLogPage(takePage(entries, after, size), head))
         latestSize = size
       }
       return latest

@@ -60,6 +60,7 @@ const ofPayload = (payload: unknown): Session => ({
 
 /** The most that a connection's other state can take. */
 const FULL: Omit<ConnectionState, "subscriptions"> = {
+  backendId: "f".repeat(64),
   pullBy: 9_999_999_999_999,
   frames: { tokens: 1_000_000_000_000, at: 9_999_999_999_999 },
   events: { tokens: 1_000_000_000_000, at: 9_999_999_999_999 }
@@ -123,13 +124,13 @@ describe("Attachment", () => {
     expect(largest("日".repeat(100))).toBeGreaterThan(Attachment.MAX_BYTES - 800)
   })
 
-  it("[PULL-9] what the version before this one left is read", () => {
+  it.each([1, 2])("[PULL-9] what version %i left is read", (version) => {
     const session = { connectionId: "c", storeId: "store", identity: { user: "ann" }, headers: {} }
-    const text = JSON.stringify({ version: 1, session, subscriptions: [["7", 41, 2, true, true]] })
+    const text = JSON.stringify({ version, session, subscriptions: [["7", 41, 2, true, true]] })
     const { subscriptions, ...rest } = Either.getOrThrow(
       Attachment.decode(new TextEncoder().encode(text))
     )
-    expect(rest).toEqual({ version: 1, session })
+    expect(rest).toEqual({ version, session })
     expect(subscriptions).toEqual([
       { requestId: "7", cursor: 41, inFlight: 2, live: true, started: true }
     ])
@@ -141,8 +142,8 @@ describe("Attachment", () => {
     const good = new TextDecoder().decode(bytes)
     expect(Either.isRight(Attachment.decode(new TextEncoder().encode(good)))).toBe(true)
     for (const bad of [
-      good.replace(`"version":2`, `"version":3`),
-      good.replace(`"version":2,`, ""),
+      good.replace(`"version":3`, `"version":4`),
+      good.replace(`"version":3,`, ""),
       good.replace(`"subscriptions":[[`, `"subscriptions":[[7,`),
       good.replace(`"storeId":"store"`, `"storeId":""`),
       good.slice(0, -1),

@@ -14,17 +14,29 @@ const makeReader = (
   bytes = 1_000
 ) => {
   const asked: Array<number> = []
-  const state = { head: 1_000, moves: 0, running: 0, most: 0 }
+  const state = {
+    head: 1_000,
+    moves: 0,
+    running: 0,
+    most: 0,
+    told: new Array<ReadonlyArray<number>>()
+  }
   const reader = PageReader.make({
     size: SIZE,
     tail: { head: () => state.head, moves: () => state.moves },
+    head: {
+      told: (known, head) =>
+        Effect.sync(() => {
+          state.told.push([known, head])
+        })
+    },
     log: {
       readPage: (after) =>
         Effect.suspend(() => {
           asked.push(after)
           state.running += 1
           state.most = Math.max(state.most, state.running)
-          const page = { upTo: after + 10, text: `page ${after}`, events: 10, bytes }
+          const page = { upTo: after + 10, text: `page ${after}`, events: 10, bytes, head: 1_001 }
           return (read?.(after) ?? Effect.as(Effect.sleep("1 millis"), page)).pipe(
             Effect.ensuring(Effect.sync(() => (state.running -= 1)))
           )
@@ -92,10 +104,25 @@ describe("PageReader", () => {
     })
   )
 
+  it.live(
+    "[RESTORE-1] each page that is read tells where the log ends, and one from memory does not",
+    () =>
+      Effect.gen(function* () {
+        const { reader, state } = makeReader()
+        yield* reader.read(0)
+        yield* reader.read(0)
+        yield* reader.read(10)
+        expect(state.told).toEqual([
+          [1_000, 1_001],
+          [1_000, 1_001]
+        ])
+      })
+  )
+
   it.live("[PULL-11] a read that fails fails for all who wait, and is not kept", () =>
     Effect.gen(function* () {
       let failing = true
-      const page = { upTo: 10, text: "", events: 10, bytes: 1 }
+      const page = { upTo: 10, text: "", events: 10, bytes: 1, head: 1_000 }
       const { asked, reader } = makeReader(() =>
         failing ? new StorageError({ operation: "read", cause: "no" }) : Effect.succeed(page)
       )

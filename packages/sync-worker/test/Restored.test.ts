@@ -257,8 +257,8 @@ describe("a log that was replaced, or is gone", () => {
         expect(server.isReplaced()).toBe(true)
         for (const { closed } of [idle, reader]) expect(closed).toEqual(restart)
         expect(idle.frames).toEqual([])
-        if (change === "renew") expect(yield* log.stored).toEqual(range(1, 10))
-        if (change === "reset") expect(yield* log.stored).toEqual([])
+        if (change === "remove") return
+        expect((yield* log.behind.stats).events).toBe(change === "renew" ? 10 : 0)
       })
     )
 
@@ -272,4 +272,91 @@ describe("a log that was replaced, or is gone", () => {
       })
     )
   }
+
+  testServer(
+    "[RESTORE-4] is noticed by a page that is read of it: nothing of it is sent",
+    Effect.gen(function* () {
+      const { behind } = yield* TestLog.TestLog
+      const log = yield* TestLog.TestLog
+      // More than a page, and none of it in memory.
+      for (const from of range(0, 5))
+        yield* log.appendBehind(events(from * 500 + 1, (from + 1) * 500))
+      yield* TestClock.adjust("1 second")
+      const reader = yield* follow()
+      expect(reader.seqNums("1")).toEqual(range(1, 2_000))
+      yield* behind.renew
+      yield* reader.say(Frames.ack("1"))
+      expect(reader.closed).toEqual(restart)
+      expect(reader.seqNums("1")).toEqual(range(1, 2_000))
+    })
+  )
+
+  testServer(
+    "[RESTORE-4] is noticed when a connection wakes that was of another one",
+    Effect.gen(function* () {
+      const { behind } = yield* TestLog.TestLog
+      yield* push(events(1, 20))
+      const pull = { requestId: "1", live: true, inFlight: 0, started: true, cursor: 10 }
+      const other = yield* connect([pull], {}, { backendId: "another" })
+      expect(other.closed).toEqual(restart)
+      expect(other.frames).toEqual([])
+      // One of before this was kept, and one of the same log.
+      for (const state of [{}, { backendId: behind.backendId }]) {
+        const same = yield* connect([pull], {}, state)
+        expect(same.closed).toBeUndefined()
+        expect(same.seqNums("1")).toEqual(range(11, 20))
+        expect(same.state.backendId).toBe(behind.backendId)
+      }
+    })
+  )
+
+  testServer(
+    "[RESTORE-4] is noticed by whoever comes with the new id: it is not turned away",
+    Effect.gen(function* () {
+      const { behind } = yield* TestLog.TestLog
+      yield* push(events(1, 10))
+      const pusher = yield* connect()
+      const backendId = yield* behind.renew
+      yield* pusher.say(Frames.push("1", events(11), { backendId }))
+      expect(pusher.closed).toEqual(restart)
+      expect(pusher.exits("1")).toEqual([])
+    })
+  )
+})
+
+describe("a log that has grown by another writer", () => {
+  testServer(
+    "[PULL-1] is sent to all who follow it, as soon as anybody has found out",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      const reader = yield* follow()
+      yield* push(events(1, 3))
+      yield* log.appendBehind(events(4, 6))
+      yield* TestClock.adjust("1 second")
+      const late = yield* follow()
+      expect(late.seqNums("1")).toEqual(range(1, 6))
+      yield* TestClock.adjust("1 millis")
+      expect(reader.seqNums("1")).toEqual(range(1, 6))
+    })
+  )
+
+  testServer(
+    "[RESTORE-1] or was cut and has grown again, is noticed with the next page that is read",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      const { backendId } = log.behind
+      for (const from of range(0, 5))
+        yield* log.appendBehind(events(from * 500 + 1, (from + 1) * 500))
+      yield* TestClock.adjust("1 second")
+      const reader = yield* follow()
+      expect(reader.seqNums("1")).toEqual(range(1, 2_000))
+      log.cutBehind(50)
+      yield* log.appendBehind(events(51, 2_200, { clientId: "client-b" }))
+      yield* reader.say(Frames.ack("1"))
+      expect(yield* log.stored).toEqual(range(1, 2_200))
+      const last = yield* connect()
+      yield* last.say(Frames.pull("1", { after: 2_500, backendId }))
+      expect(last.exits("1")).toEqual([anotherLog(backendId)])
+    })
+  )
 })

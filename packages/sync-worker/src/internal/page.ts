@@ -29,7 +29,9 @@ export const takePage = (
   return entries.slice(start, end)
 }
 
-export const toLogPage = (entries: ReadonlyArray<LogEntry>): LogPage => ({
+/** `head`: where the log ends. */
+export const toLogPage = (entries: ReadonlyArray<LogEntry>, head: LogEvent.SeqNum): LogPage => ({
+  head,
   upTo: entries.at(-1)?.seqNum,
   text: entries.map(({ json }) => json).join(","),
   events: entries.length,

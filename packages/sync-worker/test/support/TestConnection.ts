@@ -119,11 +119,12 @@ export class TestConnection implements Connection {
 /** A connection that the server has taken on. */
 export const connect = (
   subscriptions?: ConnectionState["subscriptions"],
-  session?: Partial<Session>
+  session?: Partial<Session>,
+  state: Partial<ConnectionState> = {}
 ): Effect.Effect<TestConnection, never, SyncServer> =>
   Effect.gen(function* () {
     const server = yield* SyncServer
     const connection = new TestConnection(session)
-    yield* server.connect(connection, subscriptions && { subscriptions })
+    yield* server.connect(connection, subscriptions && { ...state, subscriptions })
     return connection
   })

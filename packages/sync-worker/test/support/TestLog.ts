@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { EventLog, StorageError } from "../../src/EventLog.ts"
-import type { EventLogService } from "../../src/EventLog.ts"
+import type { EventLogService, ReadError } from "../../src/EventLog.ts"
 import * as EventLogMemory from "../../src/EventLogMemory.ts"
 
 export type Operation = "head" | "append" | "read" | "createdAt"
@@ -30,7 +30,7 @@ export interface TestLogService {
   /** Restores a backup past the server: the events after a position are gone. */
   readonly cutBehind: (last: LogEvent.SeqNum) => void
   /** The positions of all stored events. */
-  readonly stored: Effect.Effect<ReadonlyArray<number>, StorageError>
+  readonly stored: Effect.Effect<ReadonlyArray<number>, ReadError>
 }
 
 export class TestLog extends Context.Tag("test/TestLog")<TestLog, TestLogService>() {}

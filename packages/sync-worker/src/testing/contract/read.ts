@@ -21,6 +21,7 @@ const expectPage = (log: EventLogService, after: number, size: PageSize) =>
     expect(page).toMatchObject({
       upTo: entries.at(-1)?.seqNum,
       events: entries.length,
+      head: yield* log.head,
       bytes: new TextEncoder().encode(text).length
     })
     return page
@@ -37,6 +38,8 @@ export const declareRead = <E>({ newStoreId, open, test }: Harness<E>): void => 
       expect(seqNums(yield* log.read(9, { ...ALL, maxEvents: 3 }))).toEqual([10])
       expect(seqNums(yield* log.read(10, ALL))).toEqual([])
       expect(seqNums(yield* log.read(11, ALL))).toEqual([])
+      const endless = { maxEvents: Infinity, maxBytes: Infinity }
+      expect(yield* expectPage(log, 0, endless)).toMatchObject({ upTo: 10, events: 10 })
     })
   )
 
@@ -90,7 +93,8 @@ export const declareRead = <E>({ newStoreId, open, test }: Harness<E>): void => 
         upTo: undefined,
         text: "",
         events: 0,
-        bytes: 0
+        bytes: 0,
+        head: 0
       })
       yield* log.append([...events(1, 9), event(20, { parentSeqNum: 9, args: undefined })])
       expect(yield* expectPage(log, 0, { ...ALL, maxEvents: 3 })).toMatchObject({ upTo: 3 })
