@@ -32,11 +32,16 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>(
  */
 export class StoreNotFound extends Schema.TaggedError<StoreNotFound>(
   "@tidelog/sync-worker/StoreNotFound"
-)("StoreNotFound", {}, { identifier: "StoreNotFound" }) {
-  override get message() {
-    return "there is no store of this id"
-  }
-}
+)(
+  "StoreNotFound",
+  {
+    message: Schema.String.pipe(
+      Schema.propertySignature,
+      Schema.withConstructorDefault(() => "there is no store of this id")
+    )
+  },
+  { identifier: "StoreNotFound" }
+) {}
 
 /**
  * The events do not continue the store's log. `head`: where it ends.
@@ -46,12 +51,15 @@ export class StoreNotFound extends Schema.TaggedError<StoreNotFound>(
  */
 export class NotAtHead extends Schema.TaggedError<NotAtHead>("@tidelog/sync-worker/NotAtHead")(
   "NotAtHead",
-  { head: LogEvent.SeqNum },
+  { head: LogEvent.SeqNum, message: Schema.String },
   { identifier: "NotAtHead" }
 ) {
-  override get message() {
-    return `the store's log ends at ${this.head}; the events do not continue it`
-  }
+  /** @since 0.1.0 */
+  static readonly at = (head: LogEvent.SeqNum): NotAtHead =>
+    new NotAtHead({
+      head,
+      message: `the store's log ends at ${head}; the events do not continue it`
+    })
 }
 
 /**
@@ -340,7 +348,7 @@ const unavailable = ({ message }: LogReplaced | StorageError) => new StoreUnavai
 const whyNotRestored = (error: PushError): OperationError => {
   switch (error._tag) {
     case "ServerAheadError":
-      return new NotAtHead({ head: error.minimumExpectedNum })
+      return NotAtHead.at(error.minimumExpectedNum)
     case "BackendIdMismatchError":
     case "LogReplaced":
       return new StoreUnavailable({ message: "the store is another one now" })

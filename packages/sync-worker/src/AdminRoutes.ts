@@ -90,7 +90,8 @@ const layerAnswer = Layer.effect(
     const runtime = yield* Effect.runtime<
       HttpRouter.HttpRouter.DefaultServices | AdminHandlers.AdminSecret
     >()
-    return HttpApp.toWebHandlerRuntime(runtime)(orElseNoRoute(app), logDefects)
+    const answered = Effect.tap(orElseNoRoute(app), AdminHandlers.logRefusal)
+    return HttpApp.toWebHandlerRuntime(runtime)(answered, logDefects)
   })
 ).pipe(
   Layer.provide(AdminHandlers.layer),

@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as Predicate from "effect/Predicate"
 import * as Refusals from "./internal/refusals.ts"
 
 /**
@@ -39,7 +40,11 @@ export const isAllowed = (
   const origin = request.headers.get("origin")
   if (origin === null || allowedOrigins === undefined) return Effect.succeed(true)
   if (typeof allowedOrigins !== "function") return Effect.succeed(allowedOrigins.includes(origin))
-  return Effect.try(() => allowedOrigins(origin)).pipe(
+  return Effect.try((): unknown => allowedOrigins(origin)).pipe(
+    // A Promise, for one, is no answer, and would pass for a yes.
+    Effect.filterOrFail(Predicate.isBoolean, () => ({
+      error: new TypeError("allowedOrigins has to return true or false, and at once")
+    })),
     Effect.catchAll(({ error }) =>
       Effect.logError("allowedOrigins failed", Cause.die(error)).pipe(
         Effect.annotateLogs({ ...Refusals.storeIdOf(request), ...Refusals.originOf(request) }),

@@ -17,6 +17,7 @@ import * as EventLogStatements from "./EventLogStatements.ts"
 import { toEntry } from "./internal/entry.ts"
 import { toLogPage } from "./internal/page.ts"
 import { decodeRows } from "./internal/rows.ts"
+import { isNoTable, isTooBig } from "./internal/sqlErrors.ts"
 import * as PageStatements from "./PageStatements.ts"
 import { SqlEngine } from "./SqlEngine.ts"
 import type { Statement } from "./SqlEngine.ts"
@@ -189,14 +190,6 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
 )
 
 type Appended = ReturnType<EventLogService["append"]>
-
-// SQLite's words, which come through D1 and the object's own database alike.
-
-const isTooBig = (error: ReadError): boolean =>
-  error._tag === "StorageError" && /too ?big/i.test(String(error.cause))
-
-const isNoTable = (error: ReadError): error is StorageError =>
-  error._tag === "StorageError" && /no such table/i.test(String(error.cause))
 
 const isoDate = (millis: number): FrameText.EventParts["createdAt"] =>
   DateTime.formatIso(DateTime.unsafeMake(millis))

@@ -107,7 +107,7 @@ export const make = <E>(options: {
   const activations = Activations.make({
     start: LiveServer.start({ state, env, layer, alarm }),
     isOver: ({ server }: LiveServer.LiveServer) => server.isReplaced(),
-    end: ({ dispose }: LiveServer.LiveServer) => dispose
+    end: LiveServer.letGo
   })
 
   /** The server of a socket: in memory, or started for the store that the socket remembers. */
@@ -224,10 +224,12 @@ export const make = <E>(options: {
         reason: "the log of the store is being replaced",
         cause: new Error("the log is being replaced")
       }),
-      run(active, storeId, operation).pipe(
+      // Those who have just been let in get to know that before they hear of an end.
+      Effect.sleep(0).pipe(
+        Effect.zipRight(run(active, storeId, operation)),
         // Before anybody can open the store anew, and lose what they store in it.
         Effect.tap((result) => (isGone(operation, result) ? deleteAll : Effect.void)),
-        Effect.ensuring(active.dispose)
+        Effect.ensuring(LiveServer.letGo(active))
       )
     )
 

@@ -12,6 +12,7 @@ import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { StorageError } from "./EventLog.ts"
 import { decodeRows } from "./internal/rows.ts"
+import { isNoTable } from "./internal/sqlErrors.ts"
 import * as RegistryStatements from "./RegistryStatements.ts"
 import { SqlEngine } from "./SqlEngine.ts"
 import type { Statement } from "./SqlEngine.ts"
@@ -101,16 +102,25 @@ const StoreRows = Schema.Array(RegisteredStore)
 export const make: Effect.Effect<StoreRegistryService, never, SqlEngine> = Effect.map(
   SqlEngine,
   (sql) => {
+    const once = (operation: string, statement: Statement) =>
+      Effect.flatMap(sql.batch(operation, [statement]), ([result]) =>
+        decodeRows(operation, StoreRows, result)
+      )
+
     /** No registry is an empty one. */
     const select = (operation: string, statement: Statement) =>
-      sql.batch(operation, [statement]).pipe(
-        Effect.flatMap(([result]) => decodeRows(operation, StoreRows, result)),
+      once(operation, statement).pipe(
         Effect.catchAll((error) =>
-          sql
-            .batch("look for the registry", [RegistryStatements.registryExists])
-            .pipe(
-              Effect.flatMap(([result]) => (result?.rows.length === 0 ? Effect.succeed([]) : error))
+          sql.batch("look for the registry", [RegistryStatements.registryExists]).pipe(
+            Effect.flatMap(([result]) =>
+              result?.rows.length === 0
+                ? Effect.succeed([])
+                : // It may have been made just then.
+                  isNoTable(error)
+                  ? once(operation, statement)
+                  : error
             )
+          )
         )
       )
 

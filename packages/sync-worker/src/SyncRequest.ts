@@ -5,6 +5,7 @@
  */
 import { Handshake } from "@tidelog/sync-protocol"
 import * as Either from "effect/Either"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { describe } from "./internal/describe.ts"
 import { isUpgrade } from "./internal/upgrade.ts"
@@ -27,6 +28,19 @@ export class InvalidSearchParams extends Schema.TaggedError<InvalidSearchParams>
   "@tidelog/sync-worker/InvalidSearchParams"
 )("InvalidSearchParams", { message: Schema.String }) {}
 
+/** One that is there twice is read differently by whoever looks: at the first, or at the last. */
+const readSearchParams = (params: URLSearchParams): SyncRequest => {
+  const twice = NAMES.find((name) => params.getAll(name).length > 1)
+  return twice === undefined
+    ? Either.mapLeft(
+        decodeSearchParams(Object.fromEntries(params)),
+        (error) => new InvalidSearchParams({ message: describe(error) })
+      )
+    : Either.left(new InvalidSearchParams({ message: `${twice} is there more than once` }))
+}
+
+const NAMES = Record.keys(Handshake.SearchParams.fields)
+
 const decodeSearchParams = Schema.decodeUnknownEither(Handshake.SearchParams)
 
 /**
@@ -39,10 +53,7 @@ const decodeSearchParams = Schema.decodeUnknownEither(Handshake.SearchParams)
  */
 export const matchSyncRequest = (request: Request): SyncRequest | undefined => {
   const url = new URL(request.url)
-  const params = Either.mapLeft(
-    decodeSearchParams(Object.fromEntries(url.searchParams)),
-    (error) => new InvalidSearchParams({ message: describe(error) })
-  )
+  const params = readSearchParams(url.searchParams)
   if (url.pathname.endsWith(Handshake.SYNC_PATH)) return params
   const names = ["storeId", "transport"].every((name) => url.searchParams.has(name))
   return names && (Either.isRight(params) || isUpgrade(request)) ? params : undefined

@@ -89,6 +89,12 @@ export class SyncServer extends Context.Tag("@tidelog/sync-worker/SyncServer")<
 /** Bytes, or characters, of an acknowledgement: an id of 32 digits, and what is around. */
 const MAX_ACK = 128
 
+/**
+ * Bytes, or characters, of pushes that wait for one another. Each is held as its events and as the text that is
+ * stored, so it takes several times that of the object's 128 MB.
+ */
+const MAX_WAITING = 8_000_000
+
 const decodePull = Schema.decodeUnknownEither(Message.PullRequest)
 
 /**
@@ -159,12 +165,24 @@ export const make: Effect.Effect<
     if (client.open) hooks.onPushRes?.(answer, client.connection.session)
   }
 
-  const admitPush = (client: Client.Client, id: Frame.RequestId, request: Message.PushRequest) => {
+  /** Bytes of the pushes that are not stored yet. */
+  let waiting = 0
+
+  const admitPush = (
+    client: Client.Client,
+    id: Frame.RequestId,
+    request: Message.PushRequest,
+    size: number
+  ) => {
     delivery.touch(client)
+    if (waiting > 0 && waiting + size > MAX_WAITING) {
+      const message = "the store has too much to do just now; push again later"
+      return refuse(client, id, "RateLimited", message)
+    }
     // One that is too large is not for later: it is refused as what it is, and costs nothing.
     const isTooLarge = request.batch.length > limits.maxBatchEvents
     return isTooLarge || spend(client, "events", request.batch.length)
-      ? push(client, id, request)
+      ? push(client, id, request, size)
       : refuse(
           client,
           id,
@@ -173,10 +191,20 @@ export const make: Effect.Effect<
         )
   }
 
-  const push = (client: Client.Client, id: Frame.RequestId, request: Message.PushRequest) =>
-    pushes
+  const push = (
+    client: Client.Client,
+    id: Frame.RequestId,
+    request: Message.PushRequest,
+    size: number
+  ) => {
+    waiting += size
+    return pushes
       .accept(request, client.connection.session, () => client.open && !isExpired(client))
       .pipe(
+        Effect.onExit(() => {
+          waiting -= size
+          return Effect.void
+        }),
         Effect.matchEffect({
           onSuccess: () => {
             pace.pushed()
@@ -198,6 +226,7 @@ export const make: Effect.Effect<
             Effect.zipRight(answerFailure(client, id, error), Effect.suspend(clients.pumpEveryone))
         })
       )
+  }
 
   const sendAccepted = (client: Client.Client, id: Frame.RequestId) => {
     Client.sendAccepted(client, id)
@@ -222,7 +251,7 @@ export const make: Effect.Effect<
     )
   }
 
-  const request = (client: Client.Client, { id, payload, tag }: Frame.Request) => {
+  const request = (client: Client.Client, { id, payload, tag }: Frame.Request, size: number) => {
     // Its sender takes the answer for that of both, so both end.
     if (delivery.remove(client, id)) {
       return refuse(client, id, "DuplicateRequestId", `${id} is already open`)
@@ -236,7 +265,7 @@ export const make: Effect.Effect<
         })
       case Message.PUSH:
         return admit(client, id, FrameReader.pushRequest(payload), (batch) =>
-          admitPush(client, id, batch)
+          admitPush(client, id, batch, size)
         )
       default:
         return refuse(
@@ -262,10 +291,14 @@ export const make: Effect.Effect<
     return Effect.void
   }
 
-  const handle = (client: Client.Client, frame: Frame.ClientFrame): Effect.Effect<void> => {
+  const handle = (
+    client: Client.Client,
+    frame: Frame.ClientFrame,
+    size: number
+  ): Effect.Effect<void> => {
     switch (frame._tag) {
       case "Request":
-        return request(client, frame)
+        return request(client, frame, size)
       case "Ack":
         return acknowledge(client, frame.requestId)
       case "Interrupt":
@@ -295,7 +328,7 @@ export const make: Effect.Effect<
     }
     const isFree = frame.right._tag === "Ack" && delivery.isOwed(client, frame.right.requestId)
     if (isSmall && !isFree && !spend(client, "frames", 1)) return closeTooFast(client)
-    return handle(client, frame.right)
+    return handle(client, frame.right, data.length)
   }
 
   return {

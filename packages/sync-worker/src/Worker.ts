@@ -4,11 +4,12 @@
  * @since 0.1.0
  */
 import { Limits } from "@tidelog/sync-protocol"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Runtime from "effect/Runtime"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import { CloudflareEnv } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
@@ -134,7 +135,6 @@ const toLayer = <Payload, Encoded, A, S, E>(
 ): Layer.Layer<SyncAuth.SyncAuth, never, S> => {
   const { syncPayloadSchema } = options
   // What it returns may be anything, and needs no other services: see `Enough`.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const validatePayload = options.validatePayload as
     | SyncAuth.ValidatePayload<S, Payload>
     | undefined
@@ -153,6 +153,8 @@ const builds = new WeakMap<object, RuntimeOf<never>>()
 
 type RuntimeOf<R> = (env: object) => Effect.Effect<Runtime.Runtime<R>, SyncAuth.AuthUnavailable>
 
+const isUnavailable = Schema.is(SyncAuth.AuthUnavailable)
+
 const builtOf = <R, E>(layer: Layer.Layer<R, E, CloudflareEnv>): RuntimeOf<R> => {
   const known = builds.get(layer)
   // A Layer has what was built of it.
@@ -160,12 +162,18 @@ const builtOf = <R, E>(layer: Layer.Layer<R, E, CloudflareEnv>): RuntimeOf<R> =>
   if (known !== undefined) return known as RuntimeOf<R>
   const build = makeOnce((env: object) => Layer.provide(layer, Layer.succeed(CloudflareEnv, env)))
   const runtimeOf: RuntimeOf<R> = (env) =>
-    Effect.catchAllCause(build(env), (cause) =>
-      Effect.zipRight(
-        Effect.logError("the authorisation could not be built", cause),
-        new SyncAuth.AuthUnavailable({ reason: "authorisation is not possible just now" })
-      )
-    )
+    Effect.catchAllCause(build(env), (cause) => {
+      const unavailable = new SyncAuth.AuthUnavailable({
+        reason: "authorisation is not possible just now"
+      })
+      // What it is built with has been tried before, and has had its line.
+      return isUnavailable(Cause.squash(cause))
+        ? unavailable
+        : Effect.zipRight(
+            Effect.logError("the authorisation could not be built", cause),
+            unavailable
+          )
+    })
   builds.set(layer, runtimeOf)
   return runtimeOf
 }

@@ -176,6 +176,44 @@ describe("who may look after stores", () => {
     expect(server.lines.filter((text) => text.includes("the request failed"))).toEqual([])
   })
 
+  it("[REFUSE-5] each other refusal is a line as well, and quotes nothing", async () => {
+    await push("refusing", events(1, 2))
+    const ndjson = { "content-type": "application/x-ndjson" }
+    for (const [status, refusal, method, route, body] of [
+      [404, "StoreNotFound", "GET", "d1/admin/stores/refused-404", undefined],
+      [404, undefined, "GET", "d1/admin/stores/refused-route/nothing", undefined],
+      [
+        400,
+        "HttpApiDecodeError",
+        "GET",
+        "d1/admin/stores/refused-400/events?after=hush",
+        undefined
+      ],
+      [422, "InvalidLine", "POST", "d1/admin/stores/refused-422/events", "hush"],
+      [409, "NotAtHead", "POST", "d1/admin/stores/refused-409/events?after=5", ""]
+    ] as const) {
+      const response = await call(route, {
+        method,
+        ...(body === undefined ? {} : { body, headers: ndjson })
+      })
+      expect(response.status).toBe(status)
+      const storeId = /stores\/([^/?]+)/.exec(route)?.[1] ?? ""
+      const found = () => server.lines.filter((text) => text.includes(`"storeId":"${storeId}"`))
+      await expect.poll(found).toHaveLength(1)
+      const { annotations, logLevel } = JSON.parse(found()[0] ?? "")
+      expect([logLevel, annotations.status, annotations.refusal]).toEqual(["WARN", status, refusal])
+      expect(annotations.reason).toMatch(/[a-z]{3}/)
+      expect(found().join("")).not.toContain("hush")
+    }
+  })
+
+  it("[ADMIN-11] an identity that is nested too deeply to be compared is refused", async () => {
+    const body = `{"identity":${"[".repeat(100_000)}${"]".repeat(100_000)}}`
+    const headers = { "content-type": "application/json" }
+    const route = "d1/admin/stores/deep/revoke"
+    expect((await call(route, { method: "POST", body, headers })).status).toBe(400)
+  })
+
   it("[ADMIN-1] each refusal is a line of the log, with the store and without a secret", async () => {
     for (const [index, [method, route]] of [
       ["GET", "d1/admin/stores/a%2Fb-0"],
@@ -396,7 +434,11 @@ describe("export and import", () => {
     const text = events(1, 5).map((event) => `${line(event)}\n`)
     expect(await answerOf(await importText("occupied", text.join("")))).toEqual([
       409,
-      { _tag: "NotAtHead", head: 2 }
+      {
+        _tag: "NotAtHead",
+        head: 2,
+        message: "the store's log ends at 2; the events do not continue it"
+      }
     ])
     expect(await answerOf(await importText("occupied", text.slice(2, 4).join(""), 2))).toEqual([
       200,

@@ -164,6 +164,25 @@ describe("[RESTORE-4] a log that is replaced in its database, under a running se
   }
 })
 
+it("[RESTORE-4] a log that is replaced while its clients sleep is not sent to them", async () => {
+  const storeId = "replaced-asleep"
+  await push(storeId, events(1, 3))
+  const { backendId } = await info(storeId)
+  const reader = await pulling(storeId)
+  await server.evict(storeId)
+  await database
+    .prepare("UPDATE tidelog_stores SET backendId = 'another' WHERE storeId = ?")
+    .bind(storeId)
+    .run()
+  await push(storeId, events(4, 6))
+  expect(await reader.closed).toEqual({ code: 1012, reason: "the log was replaced" })
+  expect(reader.seqNums("1")).toEqual([1, 2, 3])
+  const again = await WireClient.connect(`${server.url}d1`, storeId)
+  onTestFinished(() => again.close())
+  again.send(again.pullFrame("1", { after: 3, backendId }))
+  expect(await again.exit("1")).toMatchObject(failed({ _tag: "BackendIdMismatchError" }))
+})
+
 describe("[ADMIN-4] a store that was never opened", () => {
   const operations = {
     info: ["GET", ""],
@@ -172,7 +191,7 @@ describe("[ADMIN-4] a store that was never opened", () => {
     renew: ["POST", "/backend-id"],
     delete: ["DELETE", ""]
   } as const
-  const notFound = [404, { _tag: "StoreNotFound" }]
+  const notFound = [404, { _tag: "StoreNotFound", message: "there is no store of this id" }]
 
   for (const worker of ["d1", "sqlite"] as const) {
     for (const [operation, [method, rest]] of Object.entries(operations)) {
@@ -343,7 +362,7 @@ describe("an import", () => {
       }
       expect(
         await call(`${worker}/admin/stores/behind/events?after=5`, { method: "POST" })
-      ).toEqual([409, { _tag: "NotAtHead", head: 0 }])
+      ).toMatchObject([409, { _tag: "NotAtHead", head: 0 }])
       expect(await left("behind", worker)).toEqual([])
       // The same object serves the next one.
       expect(await importText("in-vain-0", line(events(1)[0]), worker)).toEqual([

@@ -27,6 +27,17 @@ const allowing: ReadonlyArray<readonly [string, Hook]> = [
   ["an Effect that takes a while", () => Effect.yieldNow()]
 ]
 
+/** What query builders are: no Promise, and they answer later all the same. */
+const thenable = (error: Error): Promise<void> => {
+  const query = {
+    // oxlint-disable-next-line unicorn/no-thenable
+    then: (_: unknown, reject: (reason: Error) => void) => {
+      reject(error)
+    }
+  }
+  return Object.create(query)
+}
+
 class NotYours extends Error {
   override readonly message = "not yours"
 }
@@ -45,6 +56,7 @@ const refusing: ReadonlyArray<readonly [string, Hook]> = [
     }
   ],
   ["a Promise that rejects", () => Promise.reject(new NotYours())],
+  ["what is no Promise but is awaited like one", () => thenable(new NotYours())],
   ["an Effect that fails", () => Effect.fail(new NotYours())],
   ["an Effect that fails with a text", () => Effect.fail("not yours")],
   ["an Effect that fails with a message", () => Effect.fail({ _tag: "No", message: "not yours" })]
@@ -75,6 +87,17 @@ const tryBoth = Effect.gen(function* () {
 
 const onBoth = (hook: Hook): HookOptions => ({ onPull: hook, onPush: hook })
 
+/** An error that does not let itself be asked. */
+const silent = new Proxy(
+  {},
+  {
+    has: () => true,
+    get: () => {
+      throw new Error("SELECT secret")
+    }
+  }
+)
+
 describe("rules", () => {
   it.effect.each(allowing)("[PUSH-1] %s that says nothing allows", ([, hook]) =>
     Effect.gen(function* () {
@@ -102,7 +125,10 @@ describe("rules", () => {
     ["NotAllowed", { name: "NotAllowed", message: 7 }],
     ["the server's own rules do not allow this", {}],
     ["the server's own rules do not allow this", ""],
-    ["the server's own rules do not allow this", undefined]
+    ["the server's own rules do not allow this", undefined],
+    ["the server's own rules do not allow this", silent],
+    ["x".repeat(1_000), "x".repeat(5_000)],
+    ["x".repeat(1_000), { message: "x".repeat(5_000) }]
   ])("[HOOK-7] refuses as %s, whose error says no more", ([words, error]) =>
     Effect.gen(function* () {
       expect(yield* Effect.provide(tryBoth, layer(onBoth(() => Effect.fail(error))))).toEqual({

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import type { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import * as Attachment from "../src/Attachment.ts"
 import { SyncServer } from "../src/SyncServer.ts"
@@ -254,6 +255,38 @@ describe("events a second", () => {
         yield* client.say(Frames.push("7", events(6, 7)))
         expect(client.exits("7")).toEqual([Frames.accepted])
         expect(client.seqNums("1")).toEqual(range(1, 7))
+      })
+  )
+
+  testLimits(
+    "[LIMIT-11] what waits to be stored has an end, and is taken again when it has been stored",
+    {},
+    () =>
+      Effect.gen(function* () {
+        const log = yield* TestLog.TestLog
+        const gate = yield* TestLog.makeGate
+        log.next("append", TestLog.waitBefore(gate))
+        const args = "x".repeat(1_700_000)
+        const pushers = yield* Effect.replicateEffect(connect(), 6)
+        const pushing = yield* Effect.forEach(pushers, (pusher, index) =>
+          Effect.fork(pusher.say(Frames.push("1", events(index + 1, index + 1, { args }))))
+        )
+        yield* gate.reached
+        const [, , , , fifth, sixth] = pushers
+        for (const late of [fifth, sixth]) {
+          expect(late?.exits("1")).toEqual([
+            Frames.refused("RateLimited", "the store has too much to do just now; push again later")
+          ])
+        }
+        // Somebody has to be able to do something.
+        const small = yield* connect()
+        const pushed = yield* Effect.fork(small.say(Frames.push("1", events(5))))
+        yield* gate.open
+        yield* Fiber.joinAll([...pushing, pushed])
+        expect(small.exits("1")).toEqual([Frames.accepted])
+        expect(yield* log.stored).toEqual([1, 2, 3, 4, 5])
+        yield* small.say(Frames.push("2", events(6, 6, { args })))
+        expect(small.exits("2")).toEqual([Frames.accepted])
       })
   )
 

@@ -120,6 +120,32 @@ describe("a connection that the Worker refuses", () => {
     await vi.waitFor(() => expect(lines.filter(isMistake)).toHaveLength(2))
   })
 
+  it("[REFUSE-5][AUTH-4] is a line: for a predicate that does not answer at once", async () => {
+    const origin = "https://later.example"
+    const client = await connect("unanswered", "ann", { origin })
+    expect(await client.closed).toMatchObject({ code: 4403 })
+    const [mistake, line] = await logged("unanswered", 2)
+    expect(mistake).toMatchObject({ level: "ERROR", message: "allowedOrigins failed", origin })
+    expect(line).toMatchObject({ code: 4403, origin })
+  })
+
+  it("[REFUSE-5][AUTH-3] is a line, behind that of an end that cannot be read", async () => {
+    const client = await connect("clockless", "clock")
+    const { code, reason } = await client.closed
+    expect(code).toBe(1011)
+    expect(await logged("clockless", 2)).toMatchObject([
+      { level: "ERROR", message: "expiresAt cannot be read" },
+      { level: "WARN", code, reason }
+    ])
+  })
+
+  it("[HAND-2][REFUSE-5] is a line: for a search param that is there twice", async () => {
+    const client = await WireClient.open(`${urlOf("first")}&storeId=second`)
+    const reason = "storeId is there more than once"
+    expect(await client.closed).toEqual({ code: 4400, reason })
+    expect(await logged("first")).toEqual([refused(4400, reason, { storeId: "first" })])
+  })
+
   it("[REFUSE-5] is a line: by its search params", async () => {
     const client = await WireClient.open(urlOf("of tomorrow", "ann", 7))
     const { code, reason } = await client.closed
@@ -272,5 +298,29 @@ describe("a socket whose other end does not answer its close", () => {
     const all = await logged(storeId, 3)
     expect(all.map(({ code }) => code)).toEqual([1013, 1007, 1013])
     expect(linesOf(undefined)).toEqual([])
+  })
+})
+
+describe("a server whose Layer does not end well", () => {
+  const reset = async (storeId: string) => {
+    const operation = new AdminOperation.Reset()
+    const body = await Effect.runPromise(AdminOperation.encode({ storeId, operation }))
+    const answer = await fetch(new URL(`/operate?storeId=${storeId}`, url), {
+      method: "POST",
+      body
+    })
+    return JSON.parse(await answer.text())
+  }
+
+  it.each(["hanging", "dying"])("[ADMIN-9] is replaced all the same: %s", async (storeId) => {
+    const before = await follow(storeId)
+    expect(await reset(storeId)).toMatchObject({ _tag: "Success" })
+    expect(await before.closed).toMatchObject({ code: 1012 })
+    const after = await follow(storeId)
+    after.send(after.pushFrame("2", events(1)))
+    expect(await after.exit("2")).toEqual(accepted)
+    if (storeId === "dying") {
+      await expect.poll(() => lines.join("\n")).toContain("a server could not be ended")
+    }
   })
 })

@@ -42,7 +42,17 @@ const refusing: ReadonlyArray<readonly [string, (error: Error) => ValidatePayloa
   ],
   ["a Promise that rejects", (refusal) => () => Promise.reject(refusal)],
   ["an Effect that fails", (error) => () => Effect.fail(error)],
-  ["an Effect that dies", (error) => () => Effect.die(error)]
+  ["an Effect that dies", (error) => () => Effect.die(error)],
+  [
+    "what is no Promise but is awaited like one",
+    (error) => () =>
+      Object.create({
+        // oxlint-disable-next-line unicorn/no-thenable
+        then: (_: unknown, reject: (reason: Error) => void) => {
+          reject(error)
+        }
+      })
+  ]
 ]
 
 describe("authorise", () => {

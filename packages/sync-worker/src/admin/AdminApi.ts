@@ -20,6 +20,7 @@ import {
   StoreNotFound,
   StoreUnavailable
 } from "../AdminOperation.ts"
+import { isDeeperThan } from "../internal/depth.ts"
 import { StoreInfo } from "../StoreAdmin.ts"
 import { StorePage } from "../StoreRegistry.ts"
 
@@ -172,6 +173,12 @@ export const StoreIdInPath = Schema.transform(
   }
 )
 
+/** As deep as an identity may be that is compared, and written into the operation. */
+const MAX_DEPTH = 1_000
+
+const isShallow = (identity: unknown) =>
+  isDeeperThan(identity, MAX_DEPTH) ? "an identity that is nested less deeply" : true
+
 const storePath = Schema.Struct({ storeId: StoreIdInPath })
 
 const fromText = <A extends number>(schema: Schema.Schema<A, number>) =>
@@ -267,7 +274,7 @@ export const Stores = HttpApiGroup.make("stores")
   .add(
     HttpApiEndpoint.post("revoke", "/admin/stores/:storeId/revoke")
       .setPath(storePath)
-      .setPayload(Schema.Struct({ identity: Schema.Unknown }))
+      .setPayload(Schema.Struct({ identity: Schema.Unknown.pipe(Schema.filter(isShallow)) }))
       .addSuccess(Closed)
       .annotateContext(
         about("Closes the connections of an identity, or of all that contain it. Asks no storage.")

@@ -233,19 +233,49 @@ const storeIdOf = (url: string): Option.Option<string> =>
     Option.flatMap(Schema.decodeOption(AdminApi.StoreIdInPath))
   )
 
-/** Says in the log who was refused what. What they gave for the secret is not in it. */
-const logRefusal = (reason: string) =>
-  Effect.flatMap(HttpServerRequest, ({ method, url }) =>
-    Effect.logWarning("request refused").pipe(
-      Effect.annotateLogs({
-        ...Option.match(storeIdOf(url), { onNone: () => ({}), onSome: (storeId) => ({ storeId }) }),
-        status: 401,
-        refusal: "Unauthorized",
-        reason,
-        method
-      })
-    )
-  )
+/** An error as its answer tells it. Of what cannot be read, the words would quote it. */
+const Answered = Schema.parseJson(
+  Schema.Struct({ _tag: Schema.String, message: Schema.optional(Schema.String) })
+)
+
+const whyRefused = ({ body }: HttpServerResponse.HttpServerResponse) => {
+  const text = body._tag === "Uint8Array" ? new TextDecoder().decode(body.body) : ""
+  return Option.match(Schema.decodeOption(Answered)(text), {
+    onNone: () => ({ reason: text.trim() }),
+    onSome: ({ _tag: refusal, message }) => ({
+      refusal,
+      reason: refusal === "HttpApiDecodeError" ? "what was sent cannot be read" : message
+    })
+  })
+}
+
+/**
+ * Says in the log who was refused what (SPEC: REFUSE-5). What they gave for the secret is not in it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const logRefusal = (
+  response: HttpServerResponse.HttpServerResponse
+): Effect.Effect<void, never, HttpServerRequest> =>
+  response.status < 400
+    ? Effect.void
+    : Effect.flatMap(HttpServerRequest, ({ method, url }) =>
+        // Whoever asks for the Worker's health is answered, whatever that is.
+        response.status === 503 && url.startsWith("/health")
+          ? Effect.void
+          : Effect.logWarning("request refused").pipe(
+              Effect.annotateLogs({
+                ...Option.match(storeIdOf(url), {
+                  onNone: () => ({}),
+                  onSome: (storeId) => ({ storeId })
+                }),
+                status: response.status,
+                ...whyRefused(response),
+                method
+              })
+            )
+      )
 
 /** Fails if what was given for the secret is not it. */
 const authorise = (given: Redacted.Redacted) =>
@@ -256,7 +286,6 @@ const authorise = (given: Redacted.Redacted) =>
       (isSame) => isSame,
       () => new AdminApi.Unauthorized({ message: "the admin secret is missing or wrong" })
     ),
-    Effect.tapError(({ message }) => logRefusal(message)),
     Effect.asVoid
   )
 

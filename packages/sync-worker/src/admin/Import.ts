@@ -144,7 +144,7 @@ export const run = Effect.fnUntraced(function* <E, R>(options: {
 
   return yield* Effect.gen(function* () {
     const standing = yield* readHead
-    if (standing !== after) return yield* new AdminOperation.NotAtHead({ head: standing })
+    if (standing !== after) return yield* AdminOperation.NotAtHead.at(standing)
     yield* body.pipe(
       Stream.mapError(() => stopped("the text of the events broke off")),
       Stream.timeoutFail(() => stopped("nothing of the events came for a minute"), IDLE),

@@ -9,7 +9,13 @@ const ISO_8601 = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d))
  * When an identity ends, in milliseconds since the epoch: its `expiresAt`, if it has one. Left, in
  * words for the log, if that says no time.
  */
-export const expiryOf = (identity: unknown): Either.Either<number | undefined, string> => {
+export const expiryOf = (identity: unknown): Either.Either<number | undefined, string> =>
+  Either.flatMap(
+    Either.try({ try: () => readExpiry(identity), catch: () => "expiresAt cannot be read" }),
+    (expiry) => expiry
+  )
+
+const readExpiry = (identity: unknown): Either.Either<number | undefined, string> => {
   if (!Predicate.hasProperty(identity, "expiresAt")) return Either.right(undefined)
   const { expiresAt } = identity
   if (expiresAt === undefined) return Either.right(undefined)

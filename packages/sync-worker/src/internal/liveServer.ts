@@ -127,6 +127,20 @@ export const start =
     )
   }
 
+/** How long the finalizers of a Layer may take. */
+const FAREWELL = "10 seconds"
+
+/** Ends a server that is not used any more. Nobody waits for it: its finalizers are the app's own. */
+export const letGo = ({ dispose }: LiveServer): Effect.Effect<void> =>
+  dispose.pipe(
+    Effect.disconnect,
+    Effect.timeout(FAREWELL),
+    Effect.catchAllCause((cause) => Effect.logError("a server could not be ended", cause)),
+    Effect.provide(Logger.json),
+    Effect.forkDaemon,
+    Effect.asVoid
+  )
+
 const resume = (state: Pick<ObjectState, "getWebSockets">, live: LiveServer) =>
   Effect.forEach(
     state.getWebSockets().filter(Sockets.isOpen),

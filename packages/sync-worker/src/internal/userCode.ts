@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 
 /** What a function of the app's own may return: a value, now or later. `R`: what its Effect needs. */
@@ -45,25 +46,35 @@ export const runUserCode = <A, R = never>(
 const settle = <A, R>(result: UserResult<A, R>): Effect.Effect<A, UserCodeFailure, R> => {
   // @effect-diagnostics-next-line anyUnknownInErrorContext:off
   if (isOwnEffect(result)) return Effect.mapError(result, toFailure)
-  if (Predicate.isPromise(result)) {
-    return Effect.tryPromise({ try: () => result, catch: toFailure })
+  if (isThenable(result)) {
+    return Effect.tryPromise({ try: () => Promise.resolve(result), catch: toFailure })
   }
   return Effect.succeed(result)
 }
+
+/** Whatever `await` would wait for: not only Promises answer later. */
+const isThenable = <A, R>(result: UserResult<A, R>): result is Promise<A> =>
+  Predicate.hasProperty(result, "then") && typeof result.then === "function"
 
 /** `Effect.isEffect`, which by itself forgets what an Effect needs and gives. */
 const isOwnEffect = <A, R>(result: UserResult<A, R>): result is Effect.Effect<A, unknown, R> =>
   Effect.isEffect(result)
 
+/** Characters of an error's words: they travel to a client, and to the log. */
+const MAX_WORDS = 1_000
+
 /**
  * What an error says of itself: a text as it is, a `message`, or else a name that its kind has.
- * `undefined` if it says nothing.
+ * `undefined` if it says nothing, or cannot be asked.
  */
-export const wordsOf = (error: unknown): string | undefined => {
-  if (Predicate.isString(error)) return error === "" ? undefined : error
+export const wordsOf = (error: unknown): string | undefined =>
+  Option.getOrUndefined(Option.liftThrowable(readWords)(error))
+
+const readWords = (error: unknown): string | undefined => {
+  if (Predicate.isString(error)) return error === "" ? undefined : error.slice(0, MAX_WORDS)
   for (const key of ["message", "_tag", "name"] as const) {
     const words = Predicate.hasProperty(error, key) ? error[key] : undefined
-    if (Predicate.isString(words) && words !== "") return words
+    if (Predicate.isString(words) && words !== "") return words.slice(0, MAX_WORDS)
   }
   return undefined
 }

@@ -29,11 +29,13 @@ const log = Layer.effect(
 const started = new Set<string>()
 
 /** A start that fails, at once or after one that did not. */
-const start = Layer.effectDiscard(
+const start = Layer.scopedDiscard(
   Effect.gen(function* () {
     const storeId = yield* StoreId.StoreId
     const again = started.has(storeId)
     started.add(storeId)
+    if (storeId.startsWith("hanging")) yield* Effect.addFinalizer(() => Effect.never)
+    if (storeId.startsWith("dying")) yield* Effect.addFinalizer(() => Effect.die("no farewell"))
     if (storeId.startsWith("never") || (again && storeId.startsWith("once"))) {
       yield* Effect.sleep("200 millis")
       yield* Effect.fail("no such table: secret")
@@ -64,10 +66,19 @@ interface Env {
 const worker = makeWorker({
   allowedOrigins: (origin) => {
     if (origin.includes("broken")) throw new Error("no such list")
+    // As a predicate that the types do not allow.
+    if (origin.includes("later")) return Promise.resolve(false) as unknown as boolean
     return origin === "https://app.example"
   },
   validatePayload: (payload) => {
     const { as } = Object(payload)
+    if (as === "clock") {
+      return {
+        get expiresAt(): number {
+          throw new Error("no clock")
+        }
+      }
+    }
     if (as === "nobody") throw new Error("no such user")
     if (as === "eve") throw new Forbidden({ reason: "not yours" })
     return as === "large" ? "x".repeat(20_000) : { as }
