@@ -9,7 +9,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 
-const WORKERS = ["apps/todomvc", "examples/signed-cookie"]
+/** The workers, and where it is told how large they are. */
+const WORKERS = {
+  "apps/todomvc": ["apps/todomvc/README.md", "packages/sync-worker/README.md"],
+  "examples/signed-cookie": ["examples/signed-cookie/README.md"]
+}
 
 const kB = (bytes) => `${(bytes / 1_000).toFixed(1)} kB`
 
@@ -28,13 +32,13 @@ const bundle = (folder) => {
   }
 }
 
-for (const folder of WORKERS) {
+for (const [folder, readmes] of Object.entries(WORKERS)) {
   const script = bundle(folder)
   const gzipped = gzipSync(script).length
   process.stdout.write(`${folder}: ${kB(script.length)}, gzipped ${kB(gzipped)}\n`)
-  const readme = join(folder, "README.md")
-  const stated = Number(/(\d+) kB gzipped/.exec(readFileSync(readme, "utf8"))?.[1]) * 1_000
-  if (!(Math.abs(stated - gzipped) <= 0.03 * gzipped)) {
+  for (const readme of readmes) {
+    const stated = Number(/(\d+) kB gzipped/.exec(readFileSync(readme, "utf8"))?.[1]) * 1_000
+    if (Math.abs(stated - gzipped) <= 0.03 * gzipped) continue
     process.stderr.write(`${readme} should state ${Math.round(gzipped / 1_000)} kB gzipped\n`)
     process.exitCode = 1
   }
