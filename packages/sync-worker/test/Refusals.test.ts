@@ -84,6 +84,20 @@ describe("a connection that the Worker refuses", () => {
     ])
   })
 
+  it("[REFUSE-5][AUTH-6] is a line, behind one of services that cannot be built", async () => {
+    const client = await WireClient.open(
+      urlOf("serviceless").replace("/websocket", "/own/websocket")
+    )
+    const { code, reason } = await client.closed
+    expect(code).toBe(1013)
+    const [failed, ...others] = await logged("serviceless", 2)
+    expect(failed).toMatchObject({
+      level: "ERROR",
+      message: "the authorisation could not be built"
+    })
+    expect(others).toEqual([refused(code, reason, { storeId: "serviceless" })])
+  })
+
   it("[REFUSE-5] is a line of its own store, behind that of a rule that fails", async () => {
     for (const storeId of ["failing-one", "failing-two"]) {
       const client = await connect(storeId, "nobody")

@@ -324,6 +324,38 @@ describe("a log that was replaced, or is gone", () => {
   )
 })
 
+describe("a log that was replaced a moment ago", () => {
+  testServer(
+    "[RESTORE-4] turns nobody away who has a cursor of the one in its place",
+    Effect.gen(function* () {
+      const { behind } = yield* TestLog.TestLog
+      yield* push(events(1, 10))
+      yield* TestClock.adjust("1 second")
+      yield* follow()
+      const backendId = yield* behind.renew
+      const late = yield* connect()
+      yield* late.say(Frames.pull("1", { after: 10, backendId }))
+      expect(late.closed).toEqual({ code: 1012, reason: "the log was replaced" })
+      expect(late.exits("1")).toEqual([])
+    })
+  )
+
+  testServer(
+    "[RESTORE-4][ADMIN-6] gives an export nothing of the one in its place, and ends with it",
+    Effect.gen(function* () {
+      const { behind } = yield* TestLog.TestLog
+      const { admin } = yield* SyncServer
+      yield* push(events(1, 10))
+      const reader = yield* follow()
+      const page = { maxEvents: 5, maxBytes: 1_000_000 }
+      expect(yield* admin.read(0, page)).toHaveLength(5)
+      yield* behind.renew
+      expect(yield* Effect.flip(admin.read(5, page))).toMatchObject({ _tag: "LogReplaced" })
+      expect(reader.closed).toMatchObject({ code: 1012 })
+    })
+  )
+})
+
 describe("a log that has grown by another writer", () => {
   testServer(
     "[PULL-1] is sent to all who follow it, as soon as anybody has found out",

@@ -1,5 +1,6 @@
 /** A worker that refuses in every way, over a log in memory that takes its time to be replaced. */
 import { Limits } from "@tidelog/sync-protocol"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -7,6 +8,7 @@ import {
   EventLog,
   EventLogMemory,
   Forbidden,
+  handleWebSocket,
   makeDurableObjectFromLayer,
   makeWorker,
   StoreId,
@@ -59,6 +61,10 @@ export class SyncBackendDO extends makeDurableObjectFromLayer(
   }
 ) {}
 
+class Users extends Context.Tag("test/Users")<Users, object>() {}
+
+const failing = Layer.fail("no users") as Layer.Layer<Users, string>
+
 interface Env {
   readonly WEBSOCKET_SERVER: DurableObjectNamespace<SyncBackendDO>
 }
@@ -91,6 +97,11 @@ export default {
     const object = () =>
       env.WEBSOCKET_SERVER.get(env.WEBSOCKET_SERVER.idFromName(searchParams.get("storeId") ?? ""))
     switch (pathname) {
+      case "/own/websocket":
+        return handleWebSocket(request, env, ctx, {
+          validatePayload: () => Effect.asVoid(Users),
+          services: failing
+        })
       case "/object":
         // What nobody should do: hand a stranger's request to an object.
         return object().fetch(request)
