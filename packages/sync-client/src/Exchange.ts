@@ -35,6 +35,8 @@ export interface Wire {
 export type Ended = Dialect.RequestExit | undefined
 
 /**
+ * A request, as its connection sees it.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -21,6 +21,8 @@ import type { PullFailure } from "./OpenPull.ts"
 import * as SyncClient from "./SyncClient.ts"
 
 /**
+ * What `makeCfSync` is told: where the server is, and what differs from the defaults.
+ *
  * @since 0.1.0
  * @category models
  */

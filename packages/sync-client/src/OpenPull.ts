@@ -19,12 +19,16 @@ import * as RequestText from "./RequestText.ts"
 import { ConnectionLost, RequestFailed } from "./SyncClientError.ts"
 
 /**
+ * Why a pull ended without its last page.
+ *
  * @since 0.1.0
  * @category models
  */
 export type PullFailure = SyncError.SyncError | ConnectionLost | RequestFailed
 
 /**
+ * A pull that somebody takes pages from.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -14,12 +14,16 @@ import * as RequestText from "./RequestText.ts"
 import { type ConnectionRefused, RequestFailed } from "./SyncClientError.ts"
 
 /**
+ * Why a part of a push was not stored.
+ *
  * @since 0.1.0
  * @category models
  */
 export type PushFailure = SyncError.SyncError | ConnectionRefused | RequestFailed
 
 /**
+ * A part of a push that somebody waits for.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -14,6 +14,8 @@ import type { SyncStatus } from "./SyncStatus.ts"
 import type { Millis } from "./Timings.ts"
 
 /**
+ * What the state machine is told, and whom it tells.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -32,6 +32,8 @@ import type { SyncStatus } from "./SyncStatus.ts"
 import * as Timings from "./Timings.ts"
 
 /**
+ * A client of one store. Whatever the network does, its requests go on over the next connection.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -81,12 +83,16 @@ export interface SyncClientService {
 }
 
 /**
+ * Why a push was not stored.
+ *
  * @since 0.1.0
  * @category models
  */
 export type PushError = PendingPush.PushFailure | EventTooLarge
 
 /**
+ * The client, for any Effect program. Its layer: `SyncClient.layer`.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -96,6 +102,8 @@ export class SyncClient extends Context.Tag("@tidelog/sync-client/SyncClient")<
 >() {}
 
 /**
+ * What a client is told.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -371,6 +379,8 @@ const address = ({ payload, storeId, url }: Options) =>
   })
 
 /**
+ * The client of a store, for as long as the Layer lives. Fails only if the options make no sense.
+ *
  * @since 0.1.0
  * @category layers
  */

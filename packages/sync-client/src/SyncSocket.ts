@@ -43,6 +43,8 @@ export const lost = (reason: string, options?: { readonly broken: boolean }): Co
   new ConnectionEnd({ code: LOST, reason, broken: options?.broken ?? false })
 
 /**
+ * An open WebSocket. None of its members throws.
+ *
  * @since 0.1.0
  * @category models
  */

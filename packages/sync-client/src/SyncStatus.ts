@@ -92,6 +92,8 @@ export const Refused = Schema.TaggedStruct("Refused", {
 export const Closed = Schema.TaggedStruct("Closed", since)
 
 /**
+ * How the client stands with its server: one of the states above, as JSON.
+ *
  * @since 0.1.0
  * @category schemas
  */

@@ -7,6 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Record from "effect/Record"
 
 /**
+ * The client's waits. Each is a duration; a plain number is milliseconds.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -36,6 +38,8 @@ export interface Timings {
 }
 
 /**
+ * The waits of a client that is told nothing else.
+ *
  * @since 0.1.0
  * @category constants
  */

@@ -91,6 +91,8 @@ export const Ping = Schema.TaggedStruct("Ping", {})
 export const Eof = Schema.TaggedStruct("Eof", {})
 
 /**
+ * A frame that a client sends.
+ *
  * @since 0.1.0
  * @category client frames
  */
@@ -134,6 +136,8 @@ export const Exit = Schema.TaggedStruct("Exit", { requestId: RequestId, exit: Sc
 export type Exit = typeof Exit.Type
 
 /**
+ * The answer to a `Ping`.
+ *
  * @since 0.1.0
  * @category server frames
  */
@@ -149,6 +153,8 @@ export const Pong = Schema.TaggedStruct("Pong", {})
 export const Defect = Schema.TaggedStruct("Defect", { defect: Schema.Unknown })
 
 /**
+ * A frame that a server sends.
+ *
  * @since 0.1.0
  * @category server frames
  */
@@ -170,18 +176,24 @@ export type ServerFrame = typeof ServerFrame.Type
 export const PING_TEXT = `{"_tag":"Ping"}`
 
 /**
+ * A `Pong`, byte for byte.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const PONG_TEXT = `{"_tag":"Pong"}`
 
 /**
+ * A client's frame as its text.
+ *
  * @since 0.1.0
  * @category codecs
  */
 export const ClientFrameFromText = Schema.parseJson(ClientFrame)
 
 /**
+ * A server's frame as its text.
+ *
  * @since 0.1.0
  * @category codecs
  */

@@ -10,6 +10,8 @@ import * as Layer from "effect/Layer"
 import * as Record from "effect/Record"
 
 /**
+ * The limits, each a positive integer, or `Infinity` for none.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -86,6 +88,9 @@ const limit = (name: string, otherwise: number): Config.Config<number> =>
   )
 
 /**
+ * What an endpoint takes at once. `defaults` are the protocol's own; `layer` and `layerConfig` change
+ * them.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -16,6 +16,8 @@ import { BackendId } from "./SyncError.ts"
 export const PULL = "SyncWsRpc.Pull"
 
 /**
+ * The tag of a push.
+ *
  * @since 0.1.0
  * @category constants
  */
@@ -106,6 +108,8 @@ export const PageInfo = Schema.Union(
 export type PageInfo = typeof PageInfo.Type
 
 /**
+ * The page reaches the head.
+ *
  * @since 0.1.0
  * @category constants
  */

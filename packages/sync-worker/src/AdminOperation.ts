@@ -73,6 +73,8 @@ export class InvalidEvents extends Schema.TaggedError<InvalidEvents>(
 )("InvalidEvents", { message: Schema.String }) {}
 
 /**
+ * Why an operation was not done.
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -103,12 +105,16 @@ export const Lines = Schema.Struct({
 })
 
 /**
+ * The log as it is named now.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const NewBackend = Schema.Struct({ backendId: SyncError.BackendId })
 
 /**
+ * How many connections were closed.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -117,6 +123,8 @@ export const Closed = Schema.Struct({ closed: Schema.NonNegativeInt })
 const failure = OperationError
 
 /**
+ * A store at a glance. It looks at every event.
+ *
  * @since 0.1.0
  * @category operations
  */
@@ -167,6 +175,8 @@ export class Restore extends Schema.TaggedRequest<Restore>("@tidelog/sync-worker
 ) {}
 
 /**
+ * Deletes all events, and names the log anew.
+ *
  * @since 0.1.0
  * @category operations
  */
@@ -177,6 +187,8 @@ export class Reset extends Schema.TaggedRequest<Reset>("@tidelog/sync-worker/Res
 }) {}
 
 /**
+ * Names the log anew, and keeps its events.
+ *
  * @since 0.1.0
  * @category operations
  */
@@ -200,6 +212,8 @@ export class Reopen extends Schema.TaggedRequest<Reopen>("@tidelog/sync-worker/R
 }) {}
 
 /**
+ * Deletes the store.
+ *
  * @since 0.1.0
  * @category operations
  */
@@ -222,6 +236,8 @@ export class Discard extends Schema.TaggedRequest<Discard>("@tidelog/sync-worker
 ) {}
 
 /**
+ * Closes the connections whose identity is this, or contains it.
+ *
  * @since 0.1.0
  * @category operations
  */
@@ -232,6 +248,8 @@ export class Revoke extends Schema.TaggedRequest<Revoke>("@tidelog/sync-worker/R
 }) {}
 
 /**
+ * One of the operations.
+ *
  * @since 0.1.0
  * @category operations
  */
@@ -364,12 +382,16 @@ const Envelope = Schema.parseJson(
 )
 
 /**
+ * An operation and its store, as the text that goes to the object.
+ *
  * @since 0.1.0
  * @category codecs
  */
 export const encode = Schema.encode(Envelope)
 
 /**
+ * The same, read by the object.
+ *
  * @since 0.1.0
  * @category codecs
  */

@@ -26,6 +26,9 @@ import type { BuildTimeout } from "./internal/once.ts"
 import { isUpgrade } from "./internal/upgrade.ts"
 
 /**
+ * What the admin and health routes are told: where the objects are, where they keep the events, and which
+ * pages may ask.
+ *
  * @since 0.1.0
  * @category models
  */

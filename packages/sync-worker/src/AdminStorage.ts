@@ -56,6 +56,8 @@ export const layerPerObject: Layer.Layer<AdminStorage> = Layer.succeed(AdminStor
 })
 
 /**
+ * No storage is known: health is degraded, and stores are not found.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -7,6 +7,8 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
 /**
+ * An alarm clock with one time.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -19,6 +21,8 @@ export interface AlarmService {
 }
 
 /**
+ * What wakes the server of a store that may sleep. Its layer without sleep: `layerNone`.
+ *
  * @since 0.1.0
  * @category tags
  */

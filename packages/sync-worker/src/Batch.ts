@@ -10,12 +10,16 @@ import * as Either from "effect/Either"
 import { isDeeperThan } from "./internal/depth.ts"
 
 /**
+ * Events of one push: at least one.
+ *
  * @since 0.1.0
  * @category models
  */
 export type Batch = NonEmptyReadonlyArray<LogEvent.LogEvent>
 
 /**
+ * Whether there is anything to store.
+ *
  * @since 0.1.0
  * @category predicates
  */

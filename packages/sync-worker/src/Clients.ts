@@ -19,6 +19,8 @@ import * as RateLimit from "./RateLimit.ts"
 import type { Tail } from "./Tail.ts"
 
 /**
+ * The connections of one store's server.
+ *
  * @since 0.1.0
  * @category models
  */

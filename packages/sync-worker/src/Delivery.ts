@@ -21,6 +21,8 @@ import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Page, Tail } from "./Tail.ts"
 
 /**
+ * What moves the cursors of pulls.
+ *
  * @since 0.1.0
  * @category models
  */

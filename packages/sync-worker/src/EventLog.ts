@@ -117,6 +117,8 @@ export interface LogStats {
 }
 
 /**
+ * One store's log, opened. Nothing of it is kept in memory but which log it is.
+ *
  * @since 0.1.0
  * @category models
  */

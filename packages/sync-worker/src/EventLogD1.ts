@@ -10,6 +10,9 @@ import * as SqlEngineD1 from "./SqlEngineD1.ts"
 import type { StoreId } from "./StoreId.ts"
 
 /**
+ * The log of the store that `StoreId` names, in a D1 database: a table of its own, and a row in the
+ * registry.
+ *
  * @since 0.1.0
  * @category layers
  */

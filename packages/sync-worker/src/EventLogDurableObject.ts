@@ -11,6 +11,8 @@ import * as SqlEngineDurableObject from "./SqlEngineDurableObject.ts"
 import type { StoreId } from "./StoreId.ts"
 
 /**
+ * The log of the store that `StoreId` names, in the SQLite of its own object.
+ *
  * @since 0.1.0
  * @category layers
  */

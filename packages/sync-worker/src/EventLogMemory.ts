@@ -35,6 +35,8 @@ export interface StoredLog {
 export type Database = Map<Handshake.StoreId, StoredLog>
 
 /**
+ * A database without stores.
+ *
  * @since 0.1.0
  * @category constructors
  */

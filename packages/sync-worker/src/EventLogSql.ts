@@ -195,6 +195,8 @@ const isoDate = (millis: number): FrameText.EventParts["createdAt"] =>
   DateTime.formatIso(DateTime.unsafeMake(millis))
 
 /**
+ * The log of the store that `StoreId` names, in whatever database `SqlEngine` reaches.
+ *
  * @since 0.1.0
  * @category layers
  */

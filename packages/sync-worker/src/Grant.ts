@@ -10,12 +10,16 @@ import { Handshake } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
 
 /**
+ * The header that carries a grant from the Worker to the object. A client's own is overwritten.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const HEADER = "x-tidelog-grant"
 
 /**
+ * What the Worker has found out about a connection that it lets in.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -38,12 +42,16 @@ export type Grant = typeof Grant.Type
 const FromHeader = Schema.compose(Schema.StringFromUriComponent, Schema.parseJson(Grant))
 
 /**
+ * Reads the header.
+ *
  * @since 0.1.0
  * @category codecs
  */
 export const decode = Schema.decodeUnknownEither(FromHeader)
 
 /**
+ * Writes the header.
+ *
  * @since 0.1.0
  * @category codecs
  */

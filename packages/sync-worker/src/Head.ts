@@ -13,6 +13,8 @@ import type { EventLogService, ReadError } from "./EventLog.ts"
 import type { Tail } from "./Tail.ts"
 
 /**
+ * Where the log ends.
+ *
  * @since 0.1.0
  * @category models
  */

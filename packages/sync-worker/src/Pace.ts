@@ -10,6 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Turns from "./internal/turns.ts"
 
 /**
+ * Whose turn it is.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -14,6 +14,8 @@ import * as Turns from "./internal/turns.ts"
 import type { Tail } from "./Tail.ts"
 
 /**
+ * Pages of the log, each read once for all who wait for it.
+ *
  * @since 0.1.0
  * @category models
  */

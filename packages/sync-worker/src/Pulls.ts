@@ -15,6 +15,8 @@ import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Tail } from "./Tail.ts"
 
 /**
+ * The beginning of pulls.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -41,6 +41,8 @@ export type PushError =
   | LogReplaced
 
 /**
+ * The pushes of a store, one after another.
+ *
  * @since 0.1.0
  * @category models
  */

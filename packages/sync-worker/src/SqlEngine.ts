@@ -31,6 +31,8 @@ export interface SqlResult {
 }
 
 /**
+ * A SQLite database, as far as the log needs one.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -46,6 +48,8 @@ export interface SqlEngineService {
 }
 
 /**
+ * The database of a log. Its layers: `SqlEngineD1.layer`, `SqlEngineDurableObject.layer`.
+ *
  * @since 0.1.0
  * @category tags
  */

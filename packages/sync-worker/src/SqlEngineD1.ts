@@ -26,6 +26,8 @@ export type Database = Pick<D1Database, "prepare" | "batch">
 const DEADLINE = Duration.seconds(15)
 
 /**
+ * Statements to a D1 binding.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -65,6 +67,8 @@ const run = (
 }
 
 /**
+ * The same, as a Layer.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -49,6 +49,8 @@ const totalChanges = (sql: Storage["sql"]): number =>
   Number(sql.exec("SELECT total_changes() AS total").one()["total"])
 
 /**
+ * Statements to the object's own SQLite.
+ *
  * @since 0.1.0
  * @category layers
  */

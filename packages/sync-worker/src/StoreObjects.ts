@@ -9,6 +9,8 @@ import type * as Effect from "effect/Effect"
 import type * as AdminOperation from "./AdminOperation.ts"
 
 /**
+ * How a store's object is asked.
+ *
  * @since 0.1.0
  * @category models
  */

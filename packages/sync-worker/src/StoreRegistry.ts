@@ -56,6 +56,8 @@ export const StorePage = Schema.Struct({
 export type StorePage = typeof StorePage.Type
 
 /**
+ * The stores of a database. None of its members makes one.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -96,6 +98,8 @@ export class StoreRegistry extends Context.Tag("@tidelog/sync-worker/StoreRegist
 const StoreRows = Schema.Array(RegisteredStore)
 
 /**
+ * Reads the registry that opening a log keeps.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -148,6 +152,8 @@ export const make: Effect.Effect<StoreRegistryService, never, SqlEngine> = Effec
 )
 
 /**
+ * The stores of whatever database `SqlEngine` reaches.
+ *
  * @since 0.1.0
  * @category layers
  */

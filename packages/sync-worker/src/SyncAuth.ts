@@ -114,6 +114,8 @@ export type ValidatePayload<R = never, Payload = unknown> = (
 ) => Identity | Promise<unknown> | Effect.Effect<unknown, unknown, R>
 
 /**
+ * Who may connect.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -126,6 +128,8 @@ export interface SyncAuthService {
 }
 
 /**
+ * The authorisation of connections. Its layers: `layerNone`, and `SyncAuth.layer` by a rule of the app's.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -85,6 +85,8 @@ export interface HookOptions<RPush = never, RPull = RPush, RPushRes = RPush, RPu
 }
 
 /**
+ * The app's hooks, as the server calls them.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -112,6 +114,8 @@ export interface SyncHooksService {
 }
 
 /**
+ * The app's own rules and reactions. Its layers: `layerNone`, and `SyncHooks.layer` of some hooks.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -175,6 +179,8 @@ export const make = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes = 
   })
 
 /**
+ * The hooks of an app, with what their Effects need. What the response hooks do ends with the Layer.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -36,6 +36,8 @@ import type { PushAnswer } from "./SyncHooks.ts"
 import * as Tail from "./Tail.ts"
 
 /**
+ * One store's server: connections in, frames out.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -78,6 +80,8 @@ export interface SyncServerService {
 }
 
 /**
+ * The server of a store. Its layer: `SyncServer.layer`, over a log, hooks, limits and an alarm.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -98,6 +102,8 @@ const MAX_WAITING = 8_000_000
 const decodePull = Schema.decodeUnknownEither(Message.PullRequest)
 
 /**
+ * The server over an opened log.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -368,6 +374,8 @@ export const make: Effect.Effect<
 })
 
 /**
+ * The server of the log that `EventLog` is.
+ *
  * @since 0.1.0
  * @category layers
  */

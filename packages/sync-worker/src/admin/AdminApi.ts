@@ -111,6 +111,8 @@ export const Healthy = Schema.Struct({
 })
 
 /**
+ * How a Worker is whose storage does not answer.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -121,6 +123,8 @@ export const Degraded = Schema.Struct({
 })
 
 /**
+ * What an import has stored. `head`: where the store ends now.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -138,6 +142,8 @@ export const Imported = Schema.Struct({
 export const Line = Schema.parseJson(Message.PulledEvent)
 
 /**
+ * The media type of events, one a line.
+ *
  * @since 0.1.0
  * @category constants
  */
@@ -197,6 +203,8 @@ export const MAX_STORES = 1_000
 const about = (description: string) => OpenApi.annotations({ description })
 
 /**
+ * What is done to stores.
+ *
  * @since 0.1.0
  * @category api
  */
@@ -284,6 +292,8 @@ export const Stores = HttpApiGroup.make("stores")
   .middleware(Authorization)
 
 /**
+ * How the Worker is.
+ *
  * @since 0.1.0
  * @category api
  */
@@ -295,6 +305,8 @@ export const Health = HttpApiGroup.make("health").add(
 )
 
 /**
+ * The whole interface.
+ *
  * @since 0.1.0
  * @category api
  */
