@@ -33,4 +33,13 @@ export const ceiling = (backoff: Backoff, failures: number): number =>
  * @category delays
  */
 export const delay = (backoff: Backoff, failures: number): Effect.Effect<number> =>
-  Effect.map(Random.next, (share) => Math.ceil(share * ceiling(backoff, failures)))
+  upTo(ceiling(backoff, failures))
+
+/**
+ * A random wait up to so many ms, in whole ms.
+ *
+ * @since 0.1.0
+ * @category delays
+ */
+export const upTo = (most: number): Effect.Effect<number> =>
+  Effect.map(Random.next, (share) => Math.ceil(share * most))

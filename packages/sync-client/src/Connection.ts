@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Credentials } from "./Credentials.ts"
 import type { Exchange, Wire } from "./Exchange.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as SyncSocket from "./SyncSocket.ts"
@@ -63,6 +64,14 @@ export interface Outcome {
   readonly proven: boolean
 }
 
+/**
+ * Where a connection goes, and what its requests claim. Made for each.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Destination = Effect.Effect<Pick<Credentials, "url" | "claims">, string>
+
 const decodeFrame = Schema.decodeOption(Frame.ServerFrameFromText)
 
 const PONG: Frame.ServerFrame = { _tag: "Pong" }
@@ -75,7 +84,7 @@ const PONG: Frame.ServerFrame = { _tag: "Pong" }
  * @category running
  */
 export const run = (options: {
-  readonly url: string
+  readonly destination: Destination
   readonly timings: Millis
   readonly requests: Requests
   readonly onFirstFrame: Effect.Effect<void>
@@ -96,9 +105,13 @@ export const run = (options: {
     let late = false
 
     const live = Effect.gen(function* () {
+      const { claims, url } = yield* options.destination.pipe(
+        Effect.timeoutFail({ duration: openWithin, onTimeout: () => "the payload took too long" }),
+        Effect.mapError((reason) => SyncSocket.lost(reason))
+      )
       let heartbeat = Heartbeat.heard(now())
       const socket = yield* SyncSocket.open({
-        url: options.url,
+        url,
         within: openWithin,
         onText: () => {
           heartbeat = Heartbeat.heard(now())
@@ -119,6 +132,7 @@ export const run = (options: {
       const wire: Wire = {
         now,
         patience,
+        claims,
         send: socket.send,
         claim: (exchange) => {
           const id = requests.nextId()

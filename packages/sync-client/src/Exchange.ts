@@ -16,6 +16,8 @@ export interface Wire {
   /** Epoch ms. */
   readonly now: () => number
   readonly send: (text: string) => void
+  /** What its requests claim: see `RequestText.claims`. */
+  readonly claims: string
   /** How many times the usual time an answer may take: more than 1 on a link that is slow. */
   readonly patience: number
   /** An id that this client has never used; what is answered to it goes to `exchange`. */

@@ -28,6 +28,12 @@ import * as SyncClient from "./SyncClient.ts"
  */
 export interface CfSyncOptions extends Omit<SyncClient.Options, "storeId" | "payload"> {
   /**
+   * What the server's authorisation asks for, made from the store's `syncPayload` at each connection: a token
+   * that is refreshed, for one. It returns any JSON value, a Promise or an Effect of one. Default: the
+   * `syncPayload` itself.
+   */
+  readonly payload?: ((syncPayload: unknown) => unknown) | undefined
+  /**
    * How WebSockets are made, where the runtime has none (Node before 22) or not the right ones: a
    * function, or a layer of `@effect/platform`. Default: the global `WebSocket`.
    */
@@ -65,7 +71,12 @@ export const makeCfSync =
   ({ payload, storeId }) =>
     Effect.gen(function* () {
       const webSocket = yield* Layer.build(webSocketLayer(options.webSocket))
-      const client = yield* SyncClient.make({ ...options, storeId, payload }).pipe(
+      const { payload: makePayload } = options
+      const client = yield* SyncClient.make({
+        ...options,
+        storeId,
+        payload: makePayload === undefined ? payload : () => makePayload(payload)
+      }).pipe(
         Effect.provide(webSocket),
         Effect.mapError((cause) => new UnknownError({ cause }))
       )

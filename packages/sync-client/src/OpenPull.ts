@@ -67,7 +67,6 @@ interface Waiting {
  * @category constructors
  */
 export const make = (options: {
-  readonly claims: string
   readonly live: boolean
   readonly cursor: LogEvent.SeqNum
   readonly createdAt?: string | undefined
@@ -104,7 +103,7 @@ export const make = (options: {
     owed = true
     owedSince = wire.now()
     wire.send(
-      RequestText.pull(id, options.claims, {
+      RequestText.pull(id, wire.claims, {
         live: options.live,
         cursor:
           received === 0

@@ -41,7 +41,6 @@ export interface PendingPush extends Exchange {
  * @category constructors
  */
 export const make = (options: {
-  readonly claims: string
   readonly part: RequestText.PushPart
   readonly backendId: Option.Option<string>
   readonly answerWithin: number
@@ -65,7 +64,7 @@ export const make = (options: {
         id = next.claim(pending)
         sentAt = next.now()
         next.send(
-          RequestText.push(id, options.claims, {
+          RequestText.push(id, next.claims, {
             events: options.part.events,
             backendId: options.backendId
           })

@@ -10,6 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Backoff from "./Backoff.ts"
 import * as Connection from "./Connection.ts"
+import * as SyncSocket from "./SyncSocket.ts"
 import type { SyncStatus } from "./SyncStatus.ts"
 import type { Millis } from "./Timings.ts"
 
@@ -21,7 +22,9 @@ import type { Millis } from "./Timings.ts"
  */
 export interface Reconnect {
   readonly storeId: string
-  readonly url: string
+  readonly destination: Connection.Destination
+  /** Whether the next connection may be let in where this one was not: its payload is made anew. */
+  readonly isFresh: boolean
   readonly timings: Millis
   readonly requests: Connection.Requests
   /** Opened to connect at once: by the first use, and by `reconnect`. */
@@ -69,7 +72,10 @@ export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebS
       const now = yield* Clock.currentTimeMillis
       const reason = options.redact(end.reason)
 
-      if (Handshake.isRefusal(end.code)) {
+      // The credentials of a connection that worked have ended: there may be others by now.
+      const isRefused = Handshake.isRefusal(end.code)
+      const mayRenew = options.isFresh && proven && end.code === Handshake.CloseCode.unauthorized
+      if (isRefused && !mayRenew) {
         options.go.unsafeClose()
         failures = 0
         warned = true
@@ -85,10 +91,13 @@ export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebS
       }
 
       failures = proven ? 0 : failures + 1
+      const soonest = Math.max(0, startedAt + options.timings.spacing - now)
       const wait =
-        failures === 0
-          ? Math.max(0, startedAt + options.timings.spacing - now)
-          : yield* Backoff.delay(options.timings, failures)
+        failures > 0
+          ? yield* Backoff.delay(options.timings, failures)
+          : end.code === SyncSocket.LOST || isRefused
+            ? soonest
+            : Math.max(soonest, yield* Backoff.upTo(options.timings.returnWithin))
       if (!warned) {
         warned = true
         yield* Effect.annotateLogs(Effect.logWarning("sync connection lost"), {

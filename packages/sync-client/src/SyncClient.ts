@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Socket from "@effect/platform/Socket"
-import { Handshake, type LogEvent, type Message } from "@tidelog/sync-protocol"
+import type { LogEvent, Message } from "@tidelog/sync-protocol"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,8 +15,8 @@ import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as Connection from "./Connection.ts"
+import * as Credentials from "./Credentials.ts"
 import type { Exchange } from "./Exchange.ts"
-import { redact } from "./internal/redact.ts"
 import * as OpenPull from "./OpenPull.ts"
 import * as PendingPush from "./PendingPush.ts"
 import * as Reconnect from "./Reconnect.ts"
@@ -111,8 +111,11 @@ export interface Options {
   /** The server: a ws(s) or http(s) URL, with a path, a query, or neither. */
   readonly url: string
   readonly storeId: string
-  /** What the server's authorisation asks for: any JSON value. Travels in the URL. */
-  readonly payload?: unknown
+  /**
+   * What the server's authorisation asks for: any JSON value, or a function that returns, promises or succeeds
+   * with one, asked at each connection. Travels in the URL.
+   */
+  readonly payload?: Credentials.PayloadSource
   /** Called with every status, the first included. What it throws is ignored. */
   readonly onStatus?: ((status: SyncStatus) => void) | undefined
   /** Whether the page may ask for the status, see `@tidelog/sync-client/status`. Default: yes. */
@@ -142,8 +145,16 @@ export const make = (
     const timings = Timings.toMillis(options.timings)
     const limits: RequestText.PushLimits = { ...RequestText.pushLimits, ...options.pushLimits }
     const { answerWithin, echoWithin } = timings
-    const { claims, url } = yield* address(options)
-    const hide = redact(payload)
+    const isFresh = Credentials.isFresh(payload)
+    // Options that make no sense are told at once, as far as that can be known.
+    yield* Effect.mapError(
+      Credentials.make({ ...options, payload: isFresh ? undefined : payload }),
+      (message) => new InvalidOptions({ message })
+    )
+    let hide = (text: string) => text
+    const destination = Effect.tap(Credentials.take(options), (credentials) => {
+      ;({ hide } = credentials)
+    })
 
     const status = yield* SubscriptionRef.make<SyncStatus>({
       _tag: "Idle",
@@ -205,7 +216,8 @@ export const make = (
     )
     yield* Reconnect.run({
       storeId,
-      url,
+      destination,
+      isFresh,
       timings,
       requests,
       go,
@@ -220,7 +232,7 @@ export const make = (
           for (const pending of pushes) pending.fail(refused)
         }),
       isDeviceOnline,
-      redact: hide
+      redact: (text) => hide(text)
     }).pipe(Effect.forkScoped)
 
     const warn = (what: string, error: PushError | OpenPull.PullFailure) =>
@@ -235,7 +247,7 @@ export const make = (
     const pull: SyncClientService["pull"] = ({ live, ...from }) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          const pull = OpenPull.make({ claims, live, ...from, answerWithin, echoWithin })
+          const pull = OpenPull.make({ live, ...from, answerWithin, echoWithin })
           pulls.add(pull)
           begin(pull)
           return pull
@@ -259,7 +271,6 @@ export const make = (
     ) {
       if (refused !== undefined) return yield* refused
       const pending = yield* PendingPush.make({
-        claims,
         part,
         backendId,
         answerWithin,
@@ -357,26 +368,6 @@ const isDeviceOnline = (): boolean => {
   const { navigator } = globalThis
   return navigator === undefined || !("onLine" in navigator) || navigator.onLine
 }
-
-/** The URL and the claims, which are the same for every connection. */
-const address = ({ payload, storeId, url }: Options) =>
-  Effect.try({
-    try: () => ({
-      url: Handshake.connectionUrl(url, {
-        storeId,
-        payload,
-        transport: "ws",
-        protocol: Handshake.PROTOCOL_VERSION
-      }),
-      claims: RequestText.claims(storeId, payload)
-    }),
-    // What was thrown quotes the URL or the payload, so only its kind is told.
-    catch: () =>
-      new InvalidOptions({
-        message:
-          "url is no ws(s) or http(s) URL, storeId is no storeId, or payload is no JSON value"
-      })
-  })
 
 /**
  * The client of a store, for as long as the Layer lives. Fails only if the options make no sense.

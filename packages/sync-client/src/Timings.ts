@@ -33,6 +33,11 @@ export interface Timings {
   readonly backoffFirst: Duration.DurationInput
   /** The most that any attempt waits. */
   readonly backoffMax: Duration.DurationInput
+  /**
+   * The most that a client waits whose server has closed the connection in good order, as it does when it is
+   * deployed: all of its clients come back at a time of their own.
+   */
+  readonly returnWithin: Duration.DurationInput
   /** From the start of one attempt to the start of a next one that would come at once. */
   readonly spacing: Duration.DurationInput
 }
@@ -54,6 +59,7 @@ export const defaults: Timings = {
   provenAfter: "10 seconds",
   backoffFirst: "250 millis",
   backoffMax: "30 seconds",
+  returnWithin: "2 seconds",
   spacing: "1 second"
 }
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Backoff from "./Backoff.ts"
+export * as Credentials from "./Credentials.ts"
 export * as LiveStore from "./LiveStore.ts"
 export * as SyncClient from "./SyncClient.ts"
 export * as SyncClientError from "./SyncClientError.ts"

@@ -73,7 +73,7 @@ const loseAndReturn = (server: TestServer, code = 1006) =>
   Effect.gen(function* () {
     yield* advance("1 second")
     server.latest.hangUp(code)
-    yield* advance("1 second")
+    yield* advance("2 seconds")
     return yield* answer(server)
   })
 

@@ -388,10 +388,28 @@ describe("Reconnect", () => {
         const { server, socket } = yield* makeOnline()
         yield* advance("1 minute")
         socket.hangUp(code, "later")
-        yield* settle
+        yield* advance("2 seconds")
         expect(server.sockets.length).toBe(2)
       }
     })
+  )
+
+  it.scoped(
+    "[CLIENT-1] a server that is deployed gets its clients back one by one, within two seconds",
+    () =>
+      Effect.gen(function* () {
+        const online = yield* Effect.replicateEffect(makeOnline(), 50)
+        yield* advance("1 minute")
+        for (const { socket } of online) socket.hangUp(1012, "restarting")
+        const back = () => online.filter(({ server }) => server.sockets.length === 2).length
+        yield* settle
+        expect(back()).toBeLessThan(5)
+        yield* advance("1 second")
+        expect(back()).toBeGreaterThan(10)
+        expect(back()).toBeLessThan(40)
+        yield* advance("1 second")
+        expect(back()).toBe(50)
+      }).pipe(Effect.withRandom(Random.make("deploy")))
   )
 
   it.scoped(
@@ -447,7 +465,7 @@ describe("Reconnect", () => {
       yield* answer(server)
       yield* advance("20 seconds")
       server.latest.hangUp(1012, "restarting")
-      yield* settle
+      yield* advance("1 second")
       server.latest.hangUp(4403, "no")
       yield* settle
       expect(seen).toEqual([
@@ -462,8 +480,9 @@ describe("Reconnect", () => {
         },
         { _tag: "Connecting", since: 1_125, attempt: 2 },
         { _tag: "Online", since: 1_125 },
-        { _tag: "Connecting", since: 21_125, attempt: 1 },
-        { _tag: "Refused", since: 21_125, code: 4403, reason: "no" }
+        { _tag: "Waiting", since: 21_125, attempt: 1, retryAt: 22_125, reason: "restarting" },
+        { _tag: "Connecting", since: 22_125, attempt: 1 },
+        { _tag: "Refused", since: 22_125, code: 4403, reason: "no" }
       ])
     }).pipe(halfway)
   )

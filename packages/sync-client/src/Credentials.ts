@@ -1,0 +1,96 @@
+/**
+ * What a connection is opened with: the payload that the server's authorisation asks for, made anew for each
+ * connection, and what follows from it.
+ *
+ * @since 0.1.0
+ */
+import { Handshake } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { redact } from "./internal/redact.ts"
+import * as RequestText from "./RequestText.ts"
+
+/**
+ * Where the payload comes from: any JSON value, or a function that returns one, promises one, or succeeds with
+ * one. A function is asked at each connection, so that a token may be refreshed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PayloadSource<A = unknown> = A | (() => A | Promise<A> | Effect.Effect<A, unknown>)
+
+/**
+ * What one connection is opened with. `claims`: what its requests say of it. `hide`: takes the payload's
+ * texts out of a text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Credentials {
+  readonly url: string
+  readonly claims: string
+  readonly hide: (text: string) => string
+}
+
+/**
+ * The credentials of one connection, or why there are none, for people. What was thrown is not told: it may
+ * quote a secret.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const take = (options: {
+  readonly url: string
+  readonly storeId: string
+  readonly payload?: PayloadSource
+}): Effect.Effect<Credentials, string> =>
+  Effect.flatMap(evaluate(options.payload), (payload) => make({ ...options, payload }))
+
+/**
+ * Whether a payload is made for each connection.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isFresh = (payload: PayloadSource): boolean => typeof payload === "function"
+
+/**
+ * The same, of a payload that is there.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly url: string
+  readonly storeId: string
+  readonly payload: unknown
+}): Either.Either<Credentials, string> => {
+  const { payload, storeId } = options
+  return Either.try({
+    try: () => ({
+      url: Handshake.connectionUrl(options.url, {
+        storeId,
+        payload,
+        transport: "ws",
+        protocol: Handshake.PROTOCOL_VERSION
+      }),
+      claims: RequestText.claims(storeId, payload),
+      hide: redact(payload)
+    }),
+    catch: () =>
+      "url is no ws(s) or http(s) URL, storeId is no storeId, or payload is no JSON value"
+  })
+}
+
+/** An Effect that needs services has none here, and dies of that. */
+const isOwnEffect = (made: unknown): made is Effect.Effect<unknown, Error> => Effect.isEffect(made)
+
+const evaluate = (payload: PayloadSource): Effect.Effect<unknown, string> =>
+  typeof payload !== "function"
+    ? Effect.succeed(payload)
+    : Effect.try((): unknown => payload()).pipe(
+        Effect.flatMap((made) =>
+          isOwnEffect(made) ? made : Effect.tryPromise(() => Promise.resolve(made))
+        ),
+        Effect.catchAllCause(() => Effect.fail("the payload could not be made"))
+      )

@@ -1,0 +1,153 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either, Option, Stream } from "effect"
+import type { Credentials, SyncStatus } from "../src/index.ts"
+import { SyncClient } from "../src/index.ts"
+import { advance, answer, makeClient, makeOnline, makeServer, page, settle } from "./TestSocket.ts"
+import type { TestServer, TestSocket } from "./TestSocket.ts"
+
+/** The payload that a connection was opened with, and those that its requests claim. */
+const payloads = (socket: TestSocket) => ({
+  url: JSON.parse(decodeURIComponent(new URL(socket.url).searchParams.get("payload") ?? "null")),
+  claims: [...socket.pulls, ...socket.pushes].map(({ payload }) => payload)
+})
+
+/** Follows the log for as long as the test. */
+const follow = (client: SyncClient.SyncClientService) =>
+  Effect.forkScoped(
+    Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+  )
+
+/** The connection is lost, and the next one opens. */
+const loseAndReturn = (server: TestServer) =>
+  Effect.gen(function* () {
+    yield* advance("1 second")
+    server.latest.hangUp()
+    yield* advance("1 second")
+    return yield* answer(server)
+  })
+
+/** Tokens one after another, each made in another way. */
+const ways: Readonly<
+  Record<string, (token: () => { readonly token: string }) => Credentials.PayloadSource>
+> = {
+  "a function": (token) => token,
+  "a Promise": (token) => () => Promise.resolve(token()),
+  "an Effect": (token) => () => Effect.sync(token),
+  "an Effect that takes a while": (token) => () => Effect.map(Effect.sleep("1 millis"), token)
+}
+
+describe("the payload of a connection", () => {
+  it.scoped.each(Object.entries(ways))("[CLIENT-13] is made anew for each, by %s", ([, way]) =>
+    Effect.gen(function* () {
+      let made = 0
+      const payload = way(() => ({ token: `token-${++made}` }))
+      const { client, server } = yield* makeClient({ payload })
+      yield* follow(client)
+      yield* advance("1 millis")
+      const socket = yield* answer(server)
+      const first = { token: "token-1" }
+      expect(payloads(socket)).toEqual({ url: first, claims: [first] })
+      const next = yield* loseAndReturn(server)
+      const second = { token: "token-2" }
+      expect(payloads(next)).toEqual({ url: second, claims: [second] })
+      expect(made).toBe(2)
+    })
+  )
+
+  it.scoped("[CLIENT-13] is made in time, or the connection is tried again", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const failing: ReadonlyArray<() => unknown> = [
+        () => {
+          throw new Error("s3cret-token")
+        },
+        () => Promise.reject(new Error("s3cret-token")),
+        () => Effect.fail("s3cret-token"),
+        () => Effect.never,
+        () => 1n,
+        () => ({ token: "good" })
+      ]
+      const seen: Array<SyncStatus.SyncStatus> = []
+      const { client, server } = yield* makeClient({
+        payload: () => failing[Math.min(asked++, failing.length - 1)]?.(),
+        onStatus: (status) => seen.push(status)
+      })
+      yield* client.reconnect
+      for (let waits = 0; waits < 60 && server.sockets.length === 0; waits++) {
+        yield* advance("500 millis")
+      }
+      expect(payloads(server.latest).url).toEqual({ token: "good" })
+      expect(asked).toBe(failing.length)
+      expect(JSON.stringify(seen)).not.toContain("s3cret")
+      expect(seen.flatMap((status) => (status._tag === "Waiting" ? [status.reason] : []))).toEqual([
+        "the payload could not be made",
+        "the payload could not be made",
+        "the payload could not be made",
+        "the payload took too long",
+        expect.stringContaining("payload is no JSON value")
+      ])
+    })
+  )
+
+  it.scoped("[CLIENT-6][CLIENT-13] that has ended is made anew, once, if it can be", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const { client, server, socket } = yield* makeOnline({
+        payload: () => ({ token: `token-${++made}` })
+      })
+      yield* follow(client)
+      socket.page("1", page(0, 3))
+      yield* advance("1 minute")
+      socket.hangUp(4401, "the credentials have expired")
+      yield* settle
+      expect(server.sockets).toHaveLength(2)
+      expect(payloads(server.latest).url).toEqual({ token: "token-2" })
+      server.latest.hangUp(4401, "who are you")
+      yield* advance("5 minutes")
+      expect(server.sockets).toHaveLength(2)
+      expect(yield* client.status.get).toMatchObject({ _tag: "Refused", code: 4401 })
+    })
+  )
+
+  it.scoped("[CLIENT-6] that is always the same is not tried again", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline({ payload: { token: "the-one" } })
+      yield* follow(client)
+      socket.page("1", page(0, 3))
+      yield* advance("1 minute")
+      socket.hangUp(4401, "the credentials have expired")
+      yield* advance("5 minutes")
+      expect(server.sockets).toHaveLength(1)
+    })
+  )
+
+  it.scoped("[CLIENT-11] is hidden in what the server says of it, each time the present one", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const { client, server } = yield* makeOnline({ payload: () => `secret-token-${++made}` })
+      for (const number of [1, 2]) {
+        server.latest.hangUp(4403, `secret-token-${number} is no token`)
+        yield* settle
+        expect(yield* client.status.get).toMatchObject({ reason: "… is no token" })
+        yield* client.reconnect
+        yield* answer(server)
+      }
+    })
+  )
+
+  it.scoped("of a client that makes no sense is told at once", () =>
+    Effect.gen(function* () {
+      const make = (payload: unknown) =>
+        Effect.either(
+          SyncClient.make({
+            url: "wss://sync.test",
+            storeId: "store",
+            payload,
+            broadcastStatus: false
+          })
+        ).pipe(Effect.provide(makeServer().layer))
+      expect(Either.isLeft(yield* make(1n))).toBe(true)
+      expect(Either.isRight(yield* make(() => 1n))).toBe(true)
+    })
+  )
+})
