@@ -77,13 +77,15 @@ export const interrupt = (requestId: Frame.RequestId): string =>
   `{"_tag":"Interrupt","requestId":"${requestId}"}`
 
 /**
- * One part of a batch that fits into a frame. `last`: the position of its last event.
+ * One part of a batch that fits into a frame. `from`: the index of its first event in the batch. `last`: the
+ * position of its last event.
  *
  * @since 0.1.0
  * @category models
  */
 export interface PushPart {
   readonly events: ReadonlyArray<string>
+  readonly from: number
   readonly last: LogEvent.SeqNum
 }
 
@@ -135,15 +137,21 @@ export const split = (
     }
     items.push({ text, bytes, seqNum: event.seqNum })
   }
+  let from = 0
   return Either.right(
     Chunking.chunkByBytes(items, {
       maxItems: limits.maxEvents,
       maxBytes: limits.maxBytes,
       sizeOf: ({ bytes }) => bytes + 1
-    }).map((run) => ({
-      events: run.map(({ text }) => text),
-      last: run.reduce((last, { seqNum }) => Math.max(last, seqNum), 0)
-    }))
+    }).map((run) => {
+      const part = {
+        events: run.map(({ text }) => text),
+        from,
+        last: run.reduce((last, { seqNum }) => Math.max(last, seqNum), 0)
+      }
+      from += run.length
+      return part
+    })
   )
 }
 

@@ -20,6 +20,7 @@ import type { Exchange } from "./Exchange.ts"
 import * as OpenPull from "./OpenPull.ts"
 import * as PendingPush from "./PendingPush.ts"
 import * as Reconnect from "./Reconnect.ts"
+import * as RejectedPush from "./RejectedPush.ts"
 import * as RequestText from "./RequestText.ts"
 import * as StatusChannel from "./StatusChannel.ts"
 import {
@@ -76,7 +77,10 @@ export interface SyncClientService {
   readonly status: Subscribable.Subscribable<SyncStatus>
   /** Whether the present connection has answered. Changes only when it changes. */
   readonly isConnected: SubscriptionRef.SubscriptionRef<boolean>
-  /** Connects now: ends a wait between two attempts, and a refusal. Otherwise does nothing. */
+  /**
+   * Connects now: ends a wait between two attempts, a refusal, and the wait of a push that a rule of the app's
+   * has refused. Otherwise does nothing.
+   */
   readonly reconnect: Effect.Effect<void>
   /** Something happened to the device or its network: pings now, or else connects now. */
   readonly probe: Effect.Effect<void>
@@ -173,8 +177,23 @@ export const make = (
       }
       yield* broadcast
     })
-    const setStatus = (next: SyncStatus) =>
-      Effect.zipRight(SubscriptionRef.set(status, next), announce)
+    let rejection: SyncStatus["rejected"]
+    const setStatus = ({ rejected: _, ...next }: SyncStatus) =>
+      Effect.zipRight(
+        SubscriptionRef.set(
+          status,
+          rejection === undefined ? next : { ...next, rejected: rejection }
+        ),
+        announce
+      )
+    const rejected = RejectedPush.make({
+      after: timings.rejectedAfter,
+      onChange: (next) =>
+        Effect.suspend(() => {
+          rejection = next
+          return Effect.flatMap(SubscriptionRef.get(status), setStatus)
+        })
+    })
 
     let lastId = 0
     const pulls = new Set<OpenPull.OpenPull>()
@@ -298,7 +317,13 @@ export const make = (
       ) {
         yield* Effect.annotateCurrentSpan({ storeId, events: batch.length })
         const parts = yield* RequestText.split(batch, limits)
-        for (const part of parts) yield* pushPart(part, backendId)
+        yield* rejected.before(batch)
+        for (const part of parts) {
+          yield* Effect.tapError(pushPart(part, backendId), (error) =>
+            rejected.failed(batch.slice(part.from), error)
+          )
+          yield* rejected.accepted
+        }
         pushFailing = false
       },
       (push) =>
@@ -348,6 +373,7 @@ export const make = (
         Effect.withSpan("SyncClient.ping")
       ),
       reconnect: Effect.sync(() => {
+        rejected.retry()
         if (requests.present === undefined) connectNow()
       }),
       probe: Effect.sync(() => {

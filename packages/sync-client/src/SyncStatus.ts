@@ -17,9 +17,30 @@
  */
 import * as Schema from "effect/Schema"
 
+/**
+ * What the app's own rules refuse: the first event of a push, and why, in the app's words. It is tried again now
+ * and then; what comes after it waits.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Rejection = Schema.Struct({
+  seqNum: Schema.Int,
+  name: Schema.String,
+  reason: Schema.String
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Rejection = typeof Rejection.Type
+
 const since = {
   /** When the client came to this state, in epoch ms. */
-  since: Schema.Number
+  since: Schema.Number,
+  /** In any state: what is not stored, because a rule of the app's is against it. */
+  rejected: Schema.optional(Rejection)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Schedule, Stream } from "effect"
 import type { SyncClient } from "../src/index.ts"
 import {
   advance,
@@ -11,6 +11,7 @@ import {
   seqNums,
   settle
 } from "./TestSocket.ts"
+import type { TestSocket } from "./TestSocket.ts"
 
 const push = (client: SyncClient.SyncClientService, from: number, to: number) =>
   client.push(events(from, to), { backendId: Option.some("backend-1") })
@@ -200,8 +201,8 @@ describe("Push", () => {
         [{ _tag: "Interrupt", fiberId: { _tag: "None" } }, "RequestFailed"],
         [["a newer dialect"], "RequestFailed"]
       ] as const
-      for (const [cause, tag] of answers) {
-        const pushing = yield* Effect.fork(Effect.flip(push(client, 0, 1)))
+      for (const [index, [cause, tag]] of answers.entries()) {
+        const pushing = yield* Effect.fork(Effect.flip(push(client, index, index + 1)))
         yield* settle
         const requestId = socket.pushes.at(-1)?.id ?? ""
         socket.say({ _tag: "Exit", requestId, exit: { _tag: "Failure", cause } })
@@ -270,6 +271,110 @@ describe("Push", () => {
       yield* advance("5 minutes")
       expect(yield* Fiber.join(pushing).pipe(Effect.exit)).toEqual(Exit.void)
       expect(socket.pulls.length).toBe(1)
+    })
+  )
+})
+
+describe("a push that a rule of the app's refuses", () => {
+  const refuse = (socket: TestSocket, id: string, name = "PushRejected") =>
+    socket.fail(id, { _tag: "UnknownError", cause: { name, message: "not on Sundays" } })
+
+  /** As LiveStore does: at once again, whatever it failed with. */
+  const pushForEver = (client: SyncClient.SyncClientService) =>
+    Effect.forkScoped(
+      Effect.retry(
+        push(client, 4, 6),
+        Schedule.exponential("100 millis").pipe(Schedule.union(Schedule.spaced("1 second")))
+      )
+    )
+
+  const rejected = { seqNum: 5, name: "todoCreated", reason: "not on Sundays" }
+
+  it.scoped("[CLIENT-14] is named at once, is tried each 30 s, and goes through when it may", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const pushing = yield* pushForEver(client)
+      yield* settle
+      for (const tries of [1, 2, 3]) {
+        expect(socket.pushes).toHaveLength(tries)
+        refuse(socket, socket.pushes.at(-1)?.id ?? "")
+        yield* settle
+        expect(yield* client.status.get).toMatchObject({ _tag: "Online", rejected })
+        yield* advance("29 seconds")
+        expect(socket.pushes).toHaveLength(tries)
+        yield* advance("1 second")
+      }
+      expect(socket.pushes).toHaveLength(4)
+      socket.accepted(socket.pushes.at(-1)?.id ?? "")
+      yield* settle
+      expect(yield* isRunning(pushing)).toBe(false)
+      expect(yield* client.status.get).not.toHaveProperty("rejected")
+    })
+  )
+
+  it.scoped("[CLIENT-14] is tried at once when the app asks, or when it is another one", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const pushing = yield* pushForEver(client)
+      yield* settle
+      refuse(socket, socket.pushes.at(-1)?.id ?? "")
+      yield* advance("10 seconds")
+      expect(socket.pushes).toHaveLength(1)
+      yield* client.reconnect
+      yield* settle
+      expect(socket.pushes).toHaveLength(2)
+      refuse(socket, socket.pushes.at(-1)?.id ?? "")
+      yield* advance("1 second")
+      yield* Fiber.interrupt(pushing)
+      // LiveStore has moved it behind somebody else's: it is the same one.
+      const moved = events(5, 6).map((event) => ({ ...event, args: { id: 5 } }))
+      yield* Effect.forkScoped(client.push(moved, { backendId: Option.none() }))
+      yield* settle
+      expect(socket.pushes).toHaveLength(2)
+      yield* Effect.forkScoped(client.push(events(7, 8), { backendId: Option.none() }))
+      yield* settle
+      expect(socket.pushes).toHaveLength(3)
+    })
+  )
+
+  it.scoped("[CLIENT-14] stays refused over connections, and pulls go on", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const pages: Array<number> = []
+      yield* client.pull({ cursor: 0, backendId: Option.none(), live: true }).pipe(
+        Stream.runForEach((one) => Effect.sync(() => pages.push(...seqNums(one)))),
+        Effect.forkScoped
+      )
+      yield* pushForEver(client)
+      yield* settle
+      refuse(socket, socket.pushes.at(-1)?.id ?? "")
+      yield* settle
+      socket.page(socket.pulls.at(-1)?.id ?? "", page(0, 3))
+      yield* advance("1 second")
+      socket.hangUp()
+      yield* advance("2 seconds")
+      const next = yield* answer(server)
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online", rejected })
+      next.page(next.pulls.at(-1)?.id ?? "", page(3, 4))
+      yield* settle
+      expect(pages).toEqual([1, 2, 3, 4])
+      expect(next.pushes).toEqual([])
+      yield* advance("27 seconds")
+      expect(next.pushes).toHaveLength(1)
+    })
+  )
+
+  it.scoped("[CLIENT-14] one that the server has another reason to refuse is not held back", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      yield* pushForEver(client)
+      yield* settle
+      for (const tries of [1, 2]) {
+        refuse(socket, socket.pushes.at(-1)?.id ?? "", "StorageUnavailable")
+        yield* advance("1 second")
+        expect(socket.pushes.length).toBeGreaterThan(tries)
+      }
+      expect(yield* client.status.get).not.toHaveProperty("rejected")
     })
   )
 })

@@ -130,6 +130,9 @@ describe("Secrets", () => {
             Effect.exit(client.push(events(0, 1), { backendId: Option.none() }))
           )
           yield* settle
+          // It would wait otherwise.
+          yield* client.reconnect
+          yield* settle
           answer(socket.pushes.at(-1)?.id ?? "")
           yield* settle
           yield* Fiber.join(pushing)

@@ -3,6 +3,9 @@ import { useNow } from "../page/useNow.ts"
 import { useSyncStatus } from "../page/useSyncStatus.ts"
 
 const describe = (status: SyncStatus, now: number): string => {
+  if (status._tag === "Online" && status.rejected !== undefined) {
+    return `Not accepted by the server: ${status.rejected.reason}`
+  }
   switch (status._tag) {
     case "Idle":
       return "Not connected yet"

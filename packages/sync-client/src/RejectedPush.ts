@@ -1,0 +1,78 @@
+/**
+ * A push that the app's own rules refuse. Its caller repeats it for ever, and the rules may change: so it is
+ * tried again now and then, instead of all the time, and whoever looks is told which it is.
+ *
+ * @since 0.1.0
+ */
+import { type LogEvent, Refusal } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
+import type { PushFailure } from "./PendingPush.ts"
+import type { Rejection } from "./SyncStatus.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RejectedPush {
+  /**
+   * Waits before a batch is pushed, if it begins with an event that was refused a moment ago; until its time has
+   * come, or `retry` is told.
+   */
+  readonly before: (batch: ReadonlyArray<LogEvent.LogEvent>) => Effect.Effect<void>
+
+  /** Takes in how a push has failed. */
+  readonly failed: (
+    batch: ReadonlyArray<LogEvent.LogEvent>,
+    error: PushFailure
+  ) => Effect.Effect<void>
+
+  /** A push was accepted: nothing is in the way any more. */
+  readonly accepted: Effect.Effect<void>
+
+  /** Tries at once. */
+  readonly retry: () => void
+}
+
+/**
+ * `after`: ms between two tries. `onChange`: told what is refused, or that nothing is.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly after: number
+  readonly onChange: (rejection: Rejection | undefined) => Effect.Effect<void>
+}): RejectedPush => {
+  const { after, onChange } = options
+  const retried = Effect.unsafeMakeLatch(false)
+  let rejected: { readonly event: LogEvent.LogEvent; readonly at: number } | undefined
+
+  return {
+    before: ([first]) =>
+      Effect.clockWith((clock) => {
+        if (rejected === undefined || first === undefined || !isAgain(rejected.event, first)) {
+          return Effect.void
+        }
+        const wait = rejected.at + after - clock.unsafeCurrentTimeMillis()
+        return wait <= 0 ? Effect.void : Effect.raceFirst(Effect.sleep(wait), retried.await)
+      }),
+    failed: ([first], error) =>
+      Effect.clockWith((clock) => {
+        const refusal = error._tag === "UnknownError" ? Refusal.fromUnknownError(error) : undefined
+        if (refusal?.name !== "PushRejected" || first === undefined) return Effect.void
+        retried.unsafeClose()
+        rejected = { event: first, at: clock.unsafeCurrentTimeMillis() }
+        return onChange({ seqNum: first.seqNum, name: first.name, reason: refusal.message })
+      }),
+    accepted: Effect.suspend(() => {
+      if (rejected === undefined) return Effect.void
+      rejected = undefined
+      return onChange(undefined)
+    }),
+    retry: () => retried.unsafeOpen()
+  }
+}
+
+/** The same event, wherever others have moved it meanwhile. */
+const isAgain = (self: LogEvent.LogEvent, that: LogEvent.LogEvent): boolean =>
+  self.name === that.name && JSON.stringify(self.args) === JSON.stringify(that.args)
