@@ -7,19 +7,21 @@
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import { isQuestion, openChannel, post } from "./internal/statusMessages.ts"
+import { isNudge, isQuestion, openChannel, post } from "./internal/statusMessages.ts"
 import type { SyncStatus } from "./SyncStatus.ts"
 
 /**
- * Answers whoever asks for the status of `storeId`, as long as the scope is open. The result
- * announces the present status unasked. Does nothing where there is no BroadcastChannel.
+ * Answers whoever asks for the status of `storeId`, as long as the scope is open, and passes on what a page
+ * has noticed. The result announces the present status unasked. Does nothing where there is no
+ * BroadcastChannel.
  *
  * @since 0.1.0
  * @category publishing
  */
 export const publish = (
   storeId: string,
-  status: Effect.Effect<SyncStatus>
+  status: Effect.Effect<SyncStatus>,
+  onNudge: Effect.Effect<void>
 ): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime()
@@ -33,6 +35,7 @@ export const publish = (
     })
     channel.addEventListener("message", ({ data }) => {
       if (isQuestion(data)) Runtime.runSync(runtime)(announce)
+      if (isNudge(data)) Runtime.runFork(runtime)(onNudge)
     })
     return announce
   })

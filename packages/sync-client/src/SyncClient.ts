@@ -82,7 +82,10 @@ export interface SyncClientService {
    * has refused. Otherwise does nothing.
    */
   readonly reconnect: Effect.Effect<void>
-  /** Something happened to the device or its network: pings now, or else connects now. */
+  /**
+   * Something happened to the device or its network: pings now, or else connects now. A client that is not
+   * used yet, or refused, stays as it is.
+   */
   readonly probe: Effect.Effect<void>
 }
 
@@ -168,7 +171,11 @@ export const make = (
     const broadcast =
       options.broadcastStatus === false
         ? Effect.void
-        : yield* StatusChannel.publish(storeId, SubscriptionRef.get(status))
+        : yield* StatusChannel.publish(
+            storeId,
+            SubscriptionRef.get(status),
+            Effect.suspend(() => probe)
+          )
     const announce = Effect.gen(function* () {
       const { onStatus } = options
       if (onStatus !== undefined) {
@@ -350,6 +357,12 @@ export const make = (
       Effect.flatMap(() => refused ?? Effect.never)
     )
 
+    const probe = Effect.sync(() => {
+      if (requests.present !== undefined) requests.present.probe()
+      // What is not needed yet, or refused, is not for the network to begin.
+      else if (started && refused === undefined) connectNow()
+    })
+
     return {
       pull,
       push,
@@ -376,10 +389,7 @@ export const make = (
         rejected.retry()
         if (requests.present === undefined) connectNow()
       }),
-      probe: Effect.sync(() => {
-        if (requests.present === undefined) connectNow()
-        else requests.present.probe()
-      })
+      probe
     }
   })
 

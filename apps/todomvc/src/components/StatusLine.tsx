@@ -1,6 +1,5 @@
-import type { SyncStatus } from "@tidelog/sync-client/status"
+import { type SyncStatus, useSyncStatus } from "@tidelog/sync-client/react"
 import { useNow } from "../page/useNow.ts"
-import { useSyncStatus } from "../page/useSyncStatus.ts"
 
 const describe = (status: SyncStatus, now: number): string => {
   if (status._tag === "Online" && status.rejected !== undefined) {

@@ -8,6 +8,11 @@ export interface Question {
   readonly _tag: "Question"
 }
 
+/** The page has seen something that the client cannot: the network is back, or somebody looks again. */
+export interface Nudge {
+  readonly _tag: "Nudge"
+}
+
 /** The present status: as an answer, and whenever it changes. */
 export interface Announcement {
   readonly _tag: "Announcement"
@@ -19,6 +24,8 @@ const hasTag = (value: unknown): value is { readonly _tag: unknown } =>
 
 export const isQuestion = (value: unknown): value is Question =>
   hasTag(value) && value._tag === "Question"
+
+export const isNudge = (value: unknown): value is Nudge => hasTag(value) && value._tag === "Nudge"
 
 /**
  * The channel's name holds the version of its messages, and only the app's own code writes to it, so
@@ -36,7 +43,7 @@ export const openChannel = (storeId: string): BroadcastChannel | undefined => {
   return channel
 }
 
-export const post = (channel: BroadcastChannel, message: Question | Announcement): void => {
+export const post = (channel: BroadcastChannel, message: Question | Nudge | Announcement): void => {
   // A BroadcastChannel never leaves its origin, so it has no target to name.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
   channel.postMessage(message)
