@@ -4,7 +4,8 @@
  */
 import type * as Socket from "@effect/platform/Socket"
 import { SyncClient } from "@tidelog/sync-client"
-import { LogEvent, type Message } from "@tidelog/sync-protocol"
+import { LogEvent, type Message, type SyncError } from "@tidelog/sync-protocol"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import type * as Layer from "effect/Layer"
@@ -22,6 +23,8 @@ export interface LeaderOptions {
   readonly violation: (what: string) => void
   /** Milliseconds that it takes for a page. */
   readonly workTime: () => number
+  /** It begins anew. */
+  readonly discarded: () => void
   /** An event is acknowledged: from now on it has to be there. */
   readonly acknowledged: (id: string) => void
 }
@@ -30,12 +33,14 @@ export class Leader {
   readonly name: string
   readonly #options: LeaderOptions
   /** In the order of the log. */
-  readonly confirmed: Array<LogEvent.LogEvent> = []
+  confirmed: ReadonlyArray<LogEvent.LogEvent> = []
   /** On top of that, not yet seen to come back. */
   pending: ReadonlyArray<LogEvent.LogEvent> = []
   #createdAt: string | undefined
   #backendId: Option.Option<string> = Option.none()
   #created = 0
+  /** Own events of before it began anew: they come back as any others. */
+  readonly #forgotten = new Set<string>()
   /** Begins to push anew. */
   #wantsPush: () => void = () => {}
   /** Begins to push, if nothing is pushed just now. */
@@ -67,19 +72,30 @@ export class Leader {
     this.#hasMore()
   }
 
-  /** A client from its start to its end. What the leader has outlives it. */
-  readonly run: Effect.Effect<void> = Effect.gen(this, function* () {
+  /** Until the log turns out to be another one. */
+  readonly #runClient: Effect.Effect<void> = Effect.gen(this, function* () {
     const client = yield* SyncClient.make({
       url: "ws://store.test",
       storeId: STORE_ID,
       broadcastStatus: false
     }).pipe(Effect.provide(this.#options.webSockets), Effect.orDie)
     const runPush = yield* FiberHandle.makeRuntime<never, void>()
-    const push = this.#push(client)
+    const over = yield* Deferred.make<void>()
+    const push = this.#push(client, Effect.asVoid(Deferred.succeed(over, undefined)))
     this.#wantsPush = () => runPush(push)
     this.#hasMore = () => runPush(push, { onlyIfMissing: true })
     this.#wantsPush()
-    yield* Effect.forever(this.#pull(client))
+    yield* Effect.raceFirst(Effect.forever(this.#pull(client)), Deferred.await(over)).pipe(
+      Effect.catchTag("BackendIdMismatchError", () => Effect.void)
+    )
+    // As LiveStore does of itself: it begins anew, and what was not stored is lost.
+    this.#options.trace(`${this.name}: the log is another one`)
+    this.#options.discarded()
+    for (const event of [...this.confirmed, ...this.pending]) this.#forgotten.add(idOf(event))
+    this.confirmed = []
+    this.pending = []
+    this.#createdAt = undefined
+    this.#backendId = Option.none()
   }).pipe(
     Effect.ensuring(
       Effect.sync(() => {
@@ -90,7 +106,14 @@ export class Leader {
     Effect.scoped
   )
 
-  #pull(client: SyncClient.SyncClientService): Effect.Effect<void> {
+  /** A client, from its start to its end, one after another. What the leader has outlives it. */
+  readonly run: Effect.Effect<void> = Effect.forever(
+    Effect.zipRight(this.#runClient, Effect.sleep("1 second"))
+  )
+
+  #pull(
+    client: SyncClient.SyncClientService
+  ): Effect.Effect<void, SyncError.BackendIdMismatchError> {
     return Stream.suspend(() =>
       client.pull({
         cursor: this.head,
@@ -114,17 +137,20 @@ export class Leader {
       ),
       Effect.catchTag("ConnectionLost", () => Effect.void),
       Effect.catchAll((error) =>
-        Effect.sync(() =>
-          this.#options.violation(
-            `${this.name}: a pull failed with ${error._tag}: ${error.message}`
-          )
-        )
+        error._tag === "BackendIdMismatchError"
+          ? error
+          : Effect.sync(() =>
+              this.#options.violation(
+                `${this.name}: a pull failed with ${error._tag}: ${error.message}`
+              )
+            )
       ),
       Effect.zipRight(Effect.sleep("1 second"))
     )
   }
 
-  #push(client: SyncClient.SyncClientService): Effect.Effect<void> {
+  /** `over`: told that the log is another one. */
+  #push(client: SyncClient.SyncClientService, over: Effect.Effect<void>): Effect.Effect<void> {
     const batchFrom = (from: LogEvent.SeqNum) =>
       this.pending.filter(({ parentSeqNum }) => parentSeqNum >= from).slice(0, MAX_BATCH)
     const loop = (from: LogEvent.SeqNum): Effect.Effect<void> =>
@@ -143,9 +169,7 @@ export class Leader {
               // What comes first will come, and begin again.
               if (error._tag === "ServerAheadError") return Effect.void
               this.#options.trace(`${this.name}: a push failed with ${error._tag}`)
-              if (error._tag === "BackendIdMismatchError") {
-                this.#options.violation(`${this.name}: the log is another one`)
-              }
+              if (error._tag === "BackendIdMismatchError") return over
               return Effect.zipRight(Effect.sleep("1 second"), loop(from))
             }
           })
@@ -164,7 +188,7 @@ export class Leader {
       const [first, ...rest] = this.pending
       if (first !== undefined && LogEvent.isSame(first, event)) this.pending = rest
       else {
-        if (event.clientId === this.name) {
+        if (event.clientId === this.name && !this.#forgotten.has(idOf(event))) {
           this.#options.violation(`${this.name}: ${idOf(event)} comes back, and is not awaited`)
         }
         this.pending = this.pending.map((own) => ({
@@ -173,7 +197,7 @@ export class Leader {
           parentSeqNum: own.parentSeqNum + 1
         }))
       }
-      this.confirmed.push(event)
+      this.confirmed = [...this.confirmed, event]
       this.#createdAt = Option.getOrUndefined(Option.map(metadata, ({ createdAt }) => createdAt))
     }
   }

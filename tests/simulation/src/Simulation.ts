@@ -38,6 +38,11 @@ export interface SimulationOptions {
   readonly leaders?: number
   readonly steps?: number
   readonly sabotage?: Sabotage | undefined
+  /**
+   * Whether the database is restored from backups in between. What was stored since is lost then, and
+   * whoever has it must learn that, and not go on as if nothing had happened.
+   */
+  readonly restores?: boolean
 }
 
 /** Milliseconds in which all have to agree again, after the last fault. */
@@ -74,6 +79,7 @@ export const simulate = (seed: number, options: SimulationOptions = {}): Outcome
   const network = new Network({ time, chance: new Chance(seed, 3), acceptor: host, trace: note })
 
   const work = new Chance(seed, 4)
+  let restored = false
   const leaders = Array.from(
     { length: options.leaders ?? 3 },
     (_, index) =>
@@ -83,7 +89,12 @@ export const simulate = (seed: number, options: SimulationOptions = {}): Outcome
         trace: note,
         violation,
         workTime: () => (work.happens(0.1) ? work.between(100, 3_000) : work.between(0, 5)),
-        acknowledged: (id) => acknowledged.add(id)
+        discarded: () => {
+          if (!restored) violation(`leader-${index} hears of another log, and there is none`)
+        },
+        acknowledged: (id) => {
+          if (!restored) acknowledged.add(id)
+        }
       })
   )
   const running = new Map(leaders.map((leader) => [leader, fork(leader.run)]))
@@ -97,7 +108,7 @@ export const simulate = (seed: number, options: SimulationOptions = {}): Outcome
     time.after(chance.between(10, 2_000), () => running.set(leader, fork(leader.run)))
   }
 
-  const check = () => {
+  const check = (atTheEnd = false) => {
     const events = host.stored?.events ?? []
     const ids = events.map(storedId)
     let last = 0
@@ -110,6 +121,8 @@ export const simulate = (seed: number, options: SimulationOptions = {}): Outcome
     for (const id of acknowledged) {
       if (!known.has(id)) violation(`${id} was acknowledged, and is not in the log`)
     }
+    // Until they have heard of it, they may have what is lost.
+    if (restored && !atTheEnd) return
     for (const { confirmed, name } of leaders) {
       for (const [index, event] of confirmed.entries()) {
         if (ids[index] === idOf(event)) continue
@@ -119,6 +132,12 @@ export const simulate = (seed: number, options: SimulationOptions = {}): Outcome
     }
   }
 
+  const restore = () => {
+    const last = chance.below((host.stored?.events.length ?? 0) + 1)
+    restored = true
+    acknowledged.clear()
+    host.restore(last, chance.happens(0.3))
+  }
   const anyLeader = () => chance.pick(leaders)
   const actions: ReadonlyArray<readonly [string, number, () => void]> = [
     ["write", 40, () => anyLeader()?.create(chance.between(1, 3))],
@@ -135,7 +154,8 @@ export const simulate = (seed: number, options: SimulationOptions = {}): Outcome
         const leader = anyLeader()
         if (leader !== undefined) restart(leader)
       }
-    ]
+    ],
+    ["restore", options.restores === true ? 4 : 0, restore]
   ]
   const total = actions.reduce((sum, [, weight]) => sum + weight, 0)
   const act = () => {
@@ -159,6 +179,8 @@ export const simulate = (seed: number, options: SimulationOptions = {}): Outcome
 
   note("all works again")
   host.isHealed = true
+  // That a log was restored is noticed by whatever is done next.
+  if (restored) leaders[0]?.create(1)
   const healedAt = time.elapsed
   const created = () => leaders.reduce((sum, { pending }) => sum + pending.length, 0)
   const agree = () =>
@@ -167,7 +189,7 @@ export const simulate = (seed: number, options: SimulationOptions = {}): Outcome
     && running.size === leaders.length
   if (violations.length === 0) {
     time.run(healedAt + PATIENCE, agree)
-    check()
+    check(true)
     if (!agree()) violation("not all agree in the end")
   }
   const settledAfter = time.elapsed - healedAt

@@ -34,6 +34,7 @@ export type Sabotage = (log: EventLog.EventLogService) => EventLog.EventLogServi
 interface Incarnation {
   readonly started: Deferred.Deferred<SyncServer.SyncServerService, EventLog.StorageError>
   readonly scope: Scope.CloseableScope
+  server: SyncServer.SyncServerService | undefined
   isDead: boolean
   /** Handlers that have not ended. */
   busy: number
@@ -59,6 +60,7 @@ export class StoreHost implements Acceptor {
   readonly #database = EventLogMemory.makeDatabase()
   readonly #sockets = new Map<Link, OpenSocket>()
   #present: Incarnation | undefined
+  #restored = 0
   /** Whether the storage fails no more. */
   isHealed = false
 
@@ -118,6 +120,23 @@ export class StoreHost implements Acceptor {
     breakAll()
   }
 
+  /**
+   * The database goes back to a time before the events after a position, under whatever runs. `anew`: an
+   * operator gives the log a new backendId afterwards.
+   */
+  restore(last: number, anew: boolean): void {
+    const { stored } = this
+    if (stored === undefined) return
+    const kept = stored.events.filter(({ seqNum }) => seqNum <= last).length
+    this.#options.trace(`the log is restored to ${last}${anew ? ", with a new backendId" : ""}`)
+    stored.events.splice(kept)
+    stored.entries.splice(kept)
+    if (anew) {
+      const backendId = `restored-${this.#restored++}`
+      this.#database.set(STORE_ID, { ...stored, backendId })
+    }
+  }
+
   #end(incarnation: Incarnation): void {
     incarnation.isDead = true
     this.#present = undefined
@@ -129,6 +148,8 @@ export class StoreHost implements Acceptor {
     link: Link | undefined,
     use: (server: SyncServer.SyncServerService, incarnation: Incarnation) => Effect.Effect<void>
   ): void {
+    // Its log is no more, and it has closed all connections.
+    if (this.#present?.server?.isReplaced() === true) this.#end(this.#present)
     const incarnation = this.#present ?? this.#start()
     incarnation.busy += 1
     this.#options.fork(
@@ -153,6 +174,7 @@ export class StoreHost implements Acceptor {
     const incarnation: Incarnation = {
       started: Deferred.unsafeMake(FiberId.none),
       scope: Effect.runSync(Scope.make()),
+      server: undefined,
       isDead: false,
       busy: 0
     }
@@ -160,8 +182,9 @@ export class StoreHost implements Acceptor {
     this.#options.trace("server starts")
     this.#options.fork(
       this.#build(incarnation).pipe(
-        Effect.tap((server) =>
-          Effect.forEach(
+        Effect.tap((server) => {
+          incarnation.server = server
+          return Effect.forEach(
             [...this.#sockets].filter(([, { connection }]) => connection === undefined),
             ([link, socket]) => {
               const { state } = socket
@@ -170,7 +193,7 @@ export class StoreHost implements Acceptor {
             },
             { discard: true }
           )
-        ),
+        }),
         Effect.tapError(() =>
           Effect.sync(() => {
             if (this.#present === incarnation) this.#present = undefined

@@ -28,6 +28,19 @@ describe("whatever the network, the storage and the platform do", () => {
   )
 })
 
+describe("a database that is restored from backups under all of that", () => {
+  it.each([1, 51])(
+    "[RESTORE-1][RESTORE-2][RESTORE-3][RESTORE-4][PULL-12] nobody goes on with what is lost, and nobody else begins anew: seeds from %i",
+    async (from) => {
+      for (const seed of range(from, from + PART - 1)) {
+        const { violations } = simulate(seed, { restores: true })
+        expect({ seed, violations }).toEqual({ seed, violations: [] })
+        await breathe()
+      }
+    }
+  )
+})
+
 describe("the simulation", () => {
   it("takes the same course from the same seed, and another from another", () => {
     for (const seed of range(1, 3)) {
