@@ -1,0 +1,88 @@
+/**
+ * The clients that are tried, both as LiveStore takes them, and a leader's way to use one.
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import type { SyncBackend } from "@livestore/common"
+import type { LiveStoreEvent } from "@livestore/common/schema"
+import { EventSequenceNumber } from "@livestore/common/schema"
+import { makeWsSync } from "@livestore/sync-cf/client"
+import type { BenchServer } from "@tidelog/benchmarks/src/BenchServer.ts"
+import { makeCfSync } from "@tidelog/sync-client"
+import type { Message } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+
+export const clientNames = ["official", "tidelog"] as const
+export type ClientName = (typeof clientNames)[number]
+
+type SyncMetadata = Message.SyncMetadata
+
+type Backend = SyncBackend.SyncBackend<SyncMetadata>
+
+/** What LiveStore's leader brings. Each client has its own. */
+export const leader = Layer.fresh(Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer))
+
+/** A client of a store, for as long as the scope. */
+export const connect = (name: ClientName, server: BenchServer, storeId: string) => {
+  const url = `ws://127.0.0.1:${server.port}`
+  const make: SyncBackend.SyncBackendConstructor<SyncMetadata> =
+    name === "official" ? makeWsSync({ url: `${url}/websocket` }) : makeCfSync({ url })
+  return make({ storeId, clientId: name, payload: undefined })
+}
+
+/** Events `from + 1` to `to` of a chain that counts by one. */
+export const events = (
+  from: number,
+  to: number,
+  args: unknown = { text: "Buy bread, milk and a dozen apples" }
+): ReadonlyArray<LiveStoreEvent.Global.Encoded> =>
+  Array.from({ length: to - from }, (_, index) => ({
+    name: "v1.TodoCreated",
+    args,
+    seqNum: EventSequenceNumber.Global.make(from + index + 1),
+    parentSeqNum: EventSequenceNumber.Global.make(from + index),
+    clientId: "client",
+    sessionId: "session"
+  }))
+
+/** What a reader has of a log. */
+export interface Reader {
+  readonly seqNums: Array<number>
+  /** The page after which there was no more, or not yet. */
+  caughtUp: number
+}
+
+/**
+ * Follows a log as LiveStore's leader does: from the last event that it has, and again whenever a pull fails
+ * because the connection did. Ends only with another failure.
+ */
+export const follow = (backend: Backend, reader: Reader) => {
+  const pull = Stream.suspend(() => {
+    const last = reader.seqNums.at(-1)
+    return backend.pull(
+      last === undefined
+        ? Option.none()
+        : Option.some({
+            eventSequenceNumber: EventSequenceNumber.Global.make(last),
+            metadata: Option.none()
+          }),
+      { live: true }
+    )
+  })
+  return Stream.runForEach(pull, ({ batch, pageInfo }) =>
+    Effect.sync(() => {
+      reader.seqNums.push(...batch.map(({ eventEncoded }) => eventEncoded.seqNum))
+      if (pageInfo._tag === "NoMore") reader.caughtUp = reader.seqNums.length
+    })
+  ).pipe(
+    Effect.retry({
+      while: ({ _tag }) => _tag === "IsOfflineError",
+      schedule: Schedule.spaced("200 millis")
+    }),
+    Effect.forkScoped
+  )
+}
