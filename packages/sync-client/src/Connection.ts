@@ -106,6 +106,8 @@ export const run = (options: {
 
     const live = Effect.gen(function* () {
       const { claims, url } = yield* options.destination.pipe(
+        // One that cannot be interrupted is left to itself.
+        Effect.disconnect,
         Effect.timeoutFail({ duration: openWithin, onTimeout: () => "the payload took too long" }),
         Effect.mapError((reason) => SyncSocket.lost(reason))
       )

@@ -75,7 +75,8 @@ export const make = (options: {
         protocol: Handshake.PROTOCOL_VERSION
       }),
       claims: RequestText.claims(storeId, payload),
-      hide: redact(payload)
+      // As it travels: an object may write itself in another way.
+      hide: redact(JSON.parse(JSON.stringify(payload) ?? "null"))
     }),
     catch: () =>
       "url is no ws(s) or http(s) URL, storeId is no storeId, or payload is no JSON value"

@@ -40,6 +40,12 @@ export interface Reconnect {
 }
 
 /**
+ * A token that ends, and the next one, are not always there at one time: the clocks differ. With the waits in
+ * between, some seconds.
+ */
+const MAX_RENEWALS = 6
+
+/**
  * Runs for ever, and never fails.
  *
  * One warning is logged when a connection that worked is lost, or the first one does not come about,
@@ -51,6 +57,8 @@ export interface Reconnect {
 export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebSocketConstructor> =>
   Effect.gen(function* () {
     let failures = 0
+    /** Attempts in a row with a payload made anew, because the one before has ended. */
+    let renewals = 0
     let warned = false
 
     const onFirstFrame = Effect.gen(function* () {
@@ -72,12 +80,16 @@ export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebS
       const now = yield* Clock.currentTimeMillis
       const reason = options.redact(end.reason)
 
-      // The credentials of a connection that worked have ended: there may be others by now.
-      const isRefused = Handshake.isRefusal(end.code)
-      const mayRenew = options.isFresh && proven && end.code === Handshake.CloseCode.unauthorized
-      if (isRefused && !mayRenew) {
+      // The credentials of a connection that worked have ended: there may be others by now, or soon.
+      if (now - startedAt >= options.timings.provenAfter) renewals = 0
+      const mayRenew =
+        options.isFresh
+        && end.code === Handshake.CloseCode.unauthorized
+        && (renewals > 0 ? renewals < MAX_RENEWALS : proven)
+      if (Handshake.isRefusal(end.code) && !mayRenew) {
         options.go.unsafeClose()
         failures = 0
+        renewals = 0
         warned = true
         yield* options.setStatus({ _tag: "Refused", since: now, code: end.code, reason })
         yield* options.onRefused(end.code, reason)
@@ -90,12 +102,14 @@ export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebS
         continue
       }
 
-      failures = proven ? 0 : failures + 1
+      renewals = mayRenew ? renewals + 1 : 0
+      failures = proven || mayRenew ? 0 : failures + 1
       const soonest = Math.max(0, startedAt + options.timings.spacing - now)
-      const wait =
-        failures > 0
+      const wait = mayRenew
+        ? Math.max(soonest, yield* Backoff.delay(options.timings, renewals))
+        : failures > 0
           ? yield* Backoff.delay(options.timings, failures)
-          : end.code === SyncSocket.LOST || isRefused
+          : end.code === SyncSocket.LOST
             ? soonest
             : Math.max(soonest, yield* Backoff.upTo(options.timings.returnWithin))
       if (!warned) {

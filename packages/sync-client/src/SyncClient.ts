@@ -324,6 +324,7 @@ export const make = (
       ) {
         yield* Effect.annotateCurrentSpan({ storeId, events: batch.length })
         const parts = yield* RequestText.split(batch, limits)
+        if (refused !== undefined) return yield* refused
         yield* rejected.before(batch)
         for (const part of parts) {
           yield* Effect.tapError(pushPart(part, backendId), (error) =>

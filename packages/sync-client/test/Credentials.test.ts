@@ -89,7 +89,7 @@ describe("the payload of a connection", () => {
     })
   )
 
-  it.scoped("[CLIENT-6][CLIENT-13] that has ended is made anew, once, if it can be", () =>
+  it.scoped("[CLIENT-6][CLIENT-13] that has ended is made anew, until it is another one", () =>
     Effect.gen(function* () {
       let made = 0
       const { client, server, socket } = yield* makeOnline({
@@ -98,14 +98,68 @@ describe("the payload of a connection", () => {
       yield* follow(client)
       socket.page("1", page(0, 3))
       yield* advance("1 minute")
-      socket.hangUp(4401, "the credentials have expired")
-      yield* settle
-      expect(server.sockets).toHaveLength(2)
-      expect(payloads(server.latest).url).toEqual({ token: "token-2" })
-      server.latest.hangUp(4401, "who are you")
-      yield* advance("5 minutes")
-      expect(server.sockets).toHaveLength(2)
+      const expire = Effect.suspend(() => {
+        server.latest.hangUp(4401, "the credentials have expired")
+        return advance("10 seconds")
+      })
+      // The first ones that are made anew have ended as well.
+      for (const tries of [2, 3, 4]) {
+        yield* expire
+        expect(server.sockets).toHaveLength(tries)
+        expect(payloads(server.latest).url).toEqual({ token: `token-${tries}` })
+      }
+      const good = yield* answer(server)
+      good.page(good.pulls[0]?.id ?? "", page(3, 4))
+      yield* advance("1 minute")
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+      // Now nothing helps.
+      for (let tries = 0; tries < 20; tries++) yield* expire
+      expect(server.sockets).toHaveLength(4 + 6)
       expect(yield* client.status.get).toMatchObject({ _tag: "Refused", code: 4401 })
+    })
+  )
+
+  it.scoped("[CLIENT-13] that ends as soon as it was accepted is not made for ever", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeOnline({ payload: () => ({ token: "short-lived" }) })
+      yield* follow(client)
+      for (let tries = 0; tries < 20; tries++) {
+        const socket = yield* answer(server)
+        socket.page(socket.pulls[0]?.id ?? "", page(0, 0))
+        yield* settle
+        socket.hangUp(4401, "the credentials have expired")
+        yield* advance("9 seconds")
+      }
+      expect(server.sockets.length).toBeLessThan(10)
+      expect(yield* client.status.get).toMatchObject({ _tag: "Refused" })
+    })
+  )
+
+  it.scoped("[CLIENT-13] that cannot be interrupted is left to itself", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const { client, server } = yield* makeClient({
+        payload: () =>
+          ++asked === 1 ? Effect.uninterruptible(Effect.sleep("1 hour")) : { token: "good" }
+      })
+      yield* client.reconnect
+      yield* advance("11 seconds")
+      expect(payloads(server.latest).url).toEqual({ token: "good" })
+    })
+  )
+
+  it.scoped("[CLIENT-11] is hidden as it travels", () =>
+    Effect.gen(function* () {
+      class Token {
+        readonly #text = "very-secret-token"
+        toJSON() {
+          return this.#text
+        }
+      }
+      const { client, server } = yield* makeOnline({ payload: { token: new Token() } })
+      server.latest.hangUp(4403, "very-secret-token is no token")
+      yield* settle
+      expect(yield* client.status.get).toMatchObject({ reason: "… is no token" })
     })
   )
 

@@ -36,7 +36,7 @@ export interface LimitsService {
    * in an attachment of 16,384 bytes.
    */
   readonly maxPayloadBytes: number
-  /** Live pulls of one socket. LiveStore has one, its devtools add one. */
+  /** Live pulls of one socket, 64 at most. LiveStore has one, its devtools add one. */
   readonly maxSubscriptions: number
   /** Chunks sent to a subscription and not yet acknowledged before it is left to itself. */
   readonly maxChunksInFlight: number
@@ -78,6 +78,9 @@ export interface LimitsService {
 export type LimitChanges = { readonly [Name in keyof LimitsService]?: number | undefined }
 
 const isLimit = (value: number): boolean => Number.isSafeInteger(value) && value > 0
+
+/** Each takes up to 80 of the 16,384 bytes that a sleeping socket has for all. */
+const MAX_SUBSCRIPTIONS = 64
 
 const isLimitOrNone = (value: number): boolean => isLimit(value) || value === Infinity
 
@@ -124,6 +127,11 @@ export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits,
   static readonly from = (changes: LimitChanges = {}): LimitsService =>
     Record.map(Limits.defaults, (otherwise, name) => {
       const value = changes[name] ?? otherwise
+      if (name === "maxSubscriptions" && value > MAX_SUBSCRIPTIONS) {
+        throw new RangeError(
+          `limits.maxSubscriptions has to be at most ${MAX_SUBSCRIPTIONS}, and is ${value}: a sleeping socket keeps them all`
+        )
+      }
       if (isLimitOrNone(value)) return value
       throw new RangeError(`limits.${name} has to be a positive integer, and is ${value}`)
     })

@@ -25,6 +25,10 @@ describe("Limits", () => {
       ...Limits.defaults,
       maxSockets: 3
     })
+    expect(Limits.from({ maxSubscriptions: 64 }).maxSubscriptions).toBe(64)
+    for (const value of [65, Infinity]) {
+      expect(() => Limits.from({ maxSubscriptions: value })).toThrow("at most 64")
+    }
     expect(Limits.from({ framesPerSecond: Infinity }).framesPerSecond).toBe(Infinity)
     for (const value of [0, -1, 0.5, Number.NaN, -Infinity, 2 ** 53, Number("many")]) {
       expect(() => Limits.from({ maxPageEvents: value })).toThrow(

@@ -357,7 +357,10 @@ export const run = (
 /** The storage's own words stay in the server's log. */
 const available = <A>(effect: Effect.Effect<A, LogReplaced | StorageError>) =>
   effect.pipe(
-    Effect.tapError((error) => Effect.logError(error.message, Cause.fail(error))),
+    // That the log was replaced has had its line.
+    Effect.tapErrorTag("StorageError", (error) =>
+      Effect.logError(error.message, Cause.fail(error))
+    ),
     Effect.mapError(unavailable)
   )
 

@@ -8,6 +8,7 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { RouteNotFound } from "@effect/platform/HttpServerError"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -80,11 +81,21 @@ const logDefects = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R> =>
     Cause.isDie(cause) ? Effect.logError("the request failed", cause) : Effect.void
   )
 
-/** That there is no route is a failure of its own, which the type of the routes does not tell of. */
+/**
+ * That there is no route is a failure of its own, which the type of the routes does not tell of; so is a body
+ * that is nested too deeply to be read.
+ */
 const orElseNoRoute = <R>(app: HttpApp.Default<never, R>) =>
-  Effect.catchAllCause(app, (cause) =>
-    Cause.squash(cause) instanceof RouteNotFound ? AdminHandlers.noRoute : Effect.failCause(cause)
-  )
+  Effect.catchAllCause(app, (cause) => {
+    const error = Cause.squash(cause)
+    if (error instanceof RouteNotFound) return AdminHandlers.noRoute
+    return isTooDeep(error)
+      ? HttpServerResponse.text("What was sent cannot be read.\n", { status: 400 })
+      : Effect.failCause(cause)
+  })
+
+const isTooDeep = (error: unknown): boolean =>
+  error instanceof RangeError && error.message.includes("call stack")
 
 const layerAnswer = Layer.effect(
   Answer,

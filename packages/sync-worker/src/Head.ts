@@ -28,6 +28,12 @@ export interface Head {
    */
   readonly confirm: Effect.Effect<void, ReadError>
 
+  /** How many answers have come. */
+  readonly answers: () => number
+
+  /** As `confirm`, by an answer that has come after so many. */
+  readonly confirmAfter: (answers: number) => Effect.Effect<void, ReadError>
+
   /**
    * Takes what the log has told of its head by another way. `known`: the head that was remembered when it
    * was asked.
@@ -50,6 +56,7 @@ export const make = (options: {
   const { clock, log, tail } = options
   // The log was opened just now, and told its head.
   let toldAt = clock.unsafeCurrentTimeMillis()
+  let answers = 0
   let asking: Deferred.Deferred<void, ReadError> | undefined
 
   const told: Head["told"] = (known, head) =>
@@ -64,6 +71,7 @@ export const make = (options: {
     const askedAt = clock.unsafeCurrentTimeMillis()
     return Effect.flatMap(log.head, (head) => {
       toldAt = askedAt
+      answers += 1
       return Effect.as(told(known, head), head)
     })
   })
@@ -81,13 +89,16 @@ export const make = (options: {
     )
   })
 
+  const ask = Effect.suspend(() => (asking === undefined ? askOnce : Deferred.await(asking)))
+
   return {
     read,
     told,
-    confirm: Effect.suspend(() => {
-      if (asking !== undefined) return Deferred.await(asking)
-      return clock.unsafeCurrentTimeMillis() - toldAt < RECENT ? Effect.void : askOnce
-    })
+    answers: () => answers,
+    confirmAfter: (known) => Effect.suspend(() => (answers > known ? Effect.void : ask)),
+    confirm: Effect.suspend(() =>
+      asking === undefined && clock.unsafeCurrentTimeMillis() - toldAt < RECENT ? Effect.void : ask
+    )
   }
 }
 

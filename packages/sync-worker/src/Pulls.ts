@@ -50,10 +50,10 @@ export const make = (options: {
    * A cursor is the log's own if it has its id, and stands at an event that the log has: the same
    * one, where the cursor tells which.
    */
-  const isOurs = Effect.fnUntraced(function* (cursor: Message.Cursor) {
+  const isOurs = Effect.fnUntraced(function* (cursor: Message.Cursor, answers: number) {
     if (cursor.backendId !== log.backendId) {
       // Or this is not the log any more, and the cursor is of the one that is.
-      yield* head.read
+      yield* head.confirmAfter(answers)
       return false
     }
     const { createdAt, eventSequenceNumber } = cursor
@@ -77,9 +77,10 @@ export const make = (options: {
             )
           )
     if (rejected !== undefined) return rejected
+    const answers = head.answers()
     // What is remembered may have gone from the log since.
     yield* head.confirm
-    return Option.isNone(request.cursor) || (yield* isOurs(request.cursor.value))
+    return Option.isNone(request.cursor) || (yield* isOurs(request.cursor.value, answers))
       ? undefined
       : new SyncError.BackendIdMismatchError({
           expected: log.backendId,

@@ -177,7 +177,7 @@ export const make = (options: {
 
     /** Turns away a push for another log, if this is still the log itself. */
     const isOther = (received: string, session: Session): Effect.Effect<never, PushError> =>
-      head.read.pipe(
+      head.confirmAfter(head.answers()).pipe(
         Effect.catchTag("StorageError", (error) =>
           Effect.zipRight(logStorageError(error, session), storageUnavailable)
         ),

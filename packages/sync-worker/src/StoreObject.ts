@@ -136,6 +136,9 @@ export const make = <E>(options: {
       })
     }).pipe(Effect.ignore)
 
+  /** Characters, or bytes, of the frames that wait for the server to start. */
+  let held = 0
+
   const closeDue = Sleeping.closeDue(state)
 
   /** Everything that is left of the object. Its alarm goes with it only on newer platforms. */
@@ -305,9 +308,19 @@ export const make = <E>(options: {
       }
       const current = activations.current()
       if (current !== undefined) return receive(current)
+      const size = typeof data === "string" ? data.length : data.byteLength
+      if (held > 0 && held + size > MAX_HELD) {
+        return Effect.runPromise(LiveServer.putOff(socket, "the store has too much to do just now"))
+      }
+      held += size
       return activationOf(socket).pipe(
         Effect.flatMap((active) => Effect.promise(() => receive(active))),
         Effect.catchTag("StartFailed", ({ reason }) => LiveServer.putOff(socket, reason)),
+        Effect.ensuring(
+          Effect.sync(() => {
+            held -= size
+          })
+        ),
         Effect.runPromise
       )
     },
@@ -337,6 +350,9 @@ const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reas
     Refusals.answerUpgrade(Handshake.CloseCode[name], reason),
     Refusals.ownerOf(grant)
   )
+
+/** What may wait so, as for what waits to be stored (SPEC: LIMIT-11). */
+const MAX_HELD = 8_000_000
 
 const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws"]
 

@@ -94,7 +94,7 @@ export class SyncServer extends Context.Tag("@tidelog/sync-worker/SyncServer")<
 const MAX_ACK = 128
 
 /**
- * Bytes, or characters, of pushes that wait for one another. Each is held as its events and as the text that is
+ * Characters, or bytes, of pushes that wait for one another. Each is held as its events and as the text that is
  * stored, so it takes several times that of the object's 128 MB.
  */
 const MAX_WAITING = 8_000_000

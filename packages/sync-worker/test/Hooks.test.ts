@@ -38,6 +38,9 @@ const thenable = (error: Error): Promise<void> => {
   return Object.create(query)
 }
 
+/** What an `async` before a function makes of what it returns: the types do not allow it. */
+const late = (result: unknown): Promise<void> => Object.assign(Promise.resolve(result))
+
 class NotYours extends Error {
   override readonly message = "not yours"
 }
@@ -57,6 +60,7 @@ const refusing: ReadonlyArray<readonly [string, Hook]> = [
   ],
   ["a Promise that rejects", () => Promise.reject(new NotYours())],
   ["what is no Promise but is awaited like one", () => thenable(new NotYours())],
+  ["a Promise of an Effect that fails", () => late(Effect.fail(new NotYours()))],
   ["an Effect that fails", () => Effect.fail(new NotYours())],
   ["an Effect that fails with a text", () => Effect.fail("not yours")],
   ["an Effect that fails with a message", () => Effect.fail({ _tag: "No", message: "not yours" })]
@@ -72,7 +76,8 @@ const dying: ReadonlyArray<readonly [string, Hook, string]> = [
   ["an Effect that dies of a text", () => Effect.die("SELECT secret"), "SELECT secret"],
   ["an Effect with a throw inside", () => Effect.sync(secretive), "SELECT secret"],
   ["an Effect that throws later", () => Effect.map(Effect.yieldNow(), secretive), "SELECT secret"],
-  ["an Effect that interrupts itself", () => Effect.interrupt, "interrupted"]
+  ["an Effect that interrupts itself", () => Effect.interrupt, "interrupted"],
+  ["a generator that nobody runs", () => Object((function* () {})()), "function*"]
 ]
 
 /** What a pull and a push end with, and what is stored. */

@@ -315,6 +315,19 @@ describe("a socket whose other end does not answer its close", () => {
   })
 })
 
+describe("frames that wait for a store to be opened", () => {
+  it("[LIMIT-11] have an end, and so has a connection that sends more", async () => {
+    const client = await follow("slow-to-open")
+    await evict("slow-to-open")
+    const frame = client.pushFrame("2", [{ ...events(1)[0], args: "x".repeat(1_700_000) }])
+    for (let sent = 0; sent < 8; sent++) client.send(frame)
+    expect(await client.closed).toEqual({
+      code: 1013,
+      reason: "the store has too much to do just now"
+    })
+  })
+})
+
 describe("a server whose Layer does not end well", () => {
   const reset = async (storeId: string) => {
     const operation = new AdminOperation.Reset()
@@ -326,6 +339,17 @@ describe("a server whose Layer does not end well", () => {
     return JSON.parse(await answer.text())
   }
 
+  it("[REFUSE-5] does not keep the store from being opened, when its start has failed", async () => {
+    // Its finalizer dies, and each start but the first fails.
+    const storeId = "once-dying"
+    await follow(storeId)
+    await reset(storeId)
+    for (const as of ["ann", "bob"]) {
+      const client = await connect(storeId, as)
+      expect(await client.closed).toMatchObject({ code: 1013 })
+    }
+  })
+
   it.each(["hanging", "dying"])("[ADMIN-9] is replaced all the same: %s", async (storeId) => {
     const before = await follow(storeId)
     expect(await reset(storeId)).toMatchObject({ _tag: "Success" })
@@ -334,7 +358,7 @@ describe("a server whose Layer does not end well", () => {
     after.send(after.pushFrame("2", events(1)))
     expect(await after.exit("2")).toEqual(accepted)
     if (storeId === "dying") {
-      await expect.poll(() => lines.join("\n")).toContain("a server could not be ended")
+      await expect.poll(() => lines.join("\n")).toContain("a Layer could not be ended")
     }
   })
 })

@@ -341,6 +341,36 @@ describe("a log that was replaced a moment ago", () => {
   )
 
   testServer(
+    "[RESTORE-4] is asked about once, for all who come with another id at the same time",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      yield* push(events(1, 3))
+      const gate = yield* TestLog.makeGate
+      log.next("head", TestLog.waitBefore(gate))
+      log.calls.length = 0
+      const readers = yield* Effect.replicateEffect(connect(), 20)
+      const asking = yield* Effect.forEach(readers, (reader, index) =>
+        Effect.fork(
+          reader.say(
+            index % 2 === 0
+              ? Frames.pull("1", { after: 2, backendId: "other" })
+              : Frames.push("1", events(4), { backendId: "other" })
+          )
+        )
+      )
+      yield* gate.reached
+      yield* gate.open
+      yield* Fiber.joinAll(asking)
+      for (const reader of readers) {
+        expect(reader.exits("1")).toMatchObject([
+          Frames.failed({ _tag: "BackendIdMismatchError", received: "other" })
+        ])
+      }
+      expect(log.calls).toEqual(["head"])
+    })
+  )
+
+  testServer(
     "[RESTORE-4][ADMIN-6] gives an export nothing of the one in its place, and ends with it",
     Effect.gen(function* () {
       const { behind } = yield* TestLog.TestLog

@@ -43,6 +43,7 @@ const refusing: ReadonlyArray<readonly [string, (error: Error) => ValidatePayloa
   ["a Promise that rejects", (refusal) => () => Promise.reject(refusal)],
   ["an Effect that fails", (error) => () => Effect.fail(error)],
   ["an Effect that dies", (error) => () => Effect.die(error)],
+  ["an Effect that fails, promised", (refusal) => async () => Effect.fail(refusal)],
   [
     "what is no Promise but is awaited like one",
     (error) => () =>

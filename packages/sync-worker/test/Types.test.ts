@@ -162,6 +162,14 @@ describe("[HOOK-5][AUTH-1] `services` beside functions that use their parameters
       }),
       makeWorker({ validatePayload: (given) => ({ given }), services: rules }),
       makeWorker({ validatePayload: async (_, { headers }) => headers.get("cookie") }),
+      makeWorker({
+        validatePayload: async (_, { storeId }) => Effect.flatMap(Rules, ({ ask }) => ask(storeId)),
+        services: rules
+      }),
+      // @ts-expect-error: no services.
+      makeWorker({
+        validatePayload: async (_, { storeId }) => Effect.flatMap(Rules, ({ ask }) => ask(storeId))
+      }),
       // @ts-expect-error: no services.
       makeWorker({
         validatePayload: (_, { storeId }) => Effect.flatMap(Rules, (r) => r.ask(storeId))

@@ -17,6 +17,7 @@ import type { Connection, Session } from "../Connection.ts"
 import { StoreId } from "../StoreId.ts"
 import { SyncServer } from "../SyncServer.ts"
 import type { SyncServerService } from "../SyncServer.ts"
+import * as Farewell from "./farewell.ts"
 import * as Refusals from "./refusals.ts"
 import * as Sleeping from "./sleeping.ts"
 import * as Sockets from "./sockets.ts"
@@ -47,6 +48,7 @@ export type ObjectState = Pick<
 
 /** A store's server while it is in memory, with its sockets. */
 export interface LiveServer {
+  readonly storeId: Handshake.StoreId
   readonly runtime: Runtime.Runtime<SyncServer | Limits.Limits>
   readonly run: (effect: Effect.Effect<void>) => Promise<void>
   readonly server: SyncServerService
@@ -103,6 +105,7 @@ export const start =
     )
     return managed.runtimeEffect.pipe(
       Effect.map((runtime) => ({
+        storeId,
         runtime,
         run: Runtime.runPromise(runtime),
         server: Context.get(runtime.context, SyncServer),
@@ -115,31 +118,19 @@ export const start =
       Effect.mapError((cause) => new StartFailed({ reason: CANNOT_OPEN, cause })),
       Effect.catchAllDefect((cause) => new StartFailed({ reason: CANNOT_OPEN, cause })),
       Effect.tapError(({ cause }) =>
-        Effect.zipRight(
-          managed.disposeEffect,
-          Effect.logError("the store could not be opened", Cause.fail(cause)).pipe(
-            Effect.annotateLogs({ storeId }),
-            // The layer brings its own logger, but it did not come to be.
-            Effect.provide(Logger.json)
-          )
+        Effect.logError("the store could not be opened", Cause.fail(cause)).pipe(
+          Effect.zipRight(Farewell.letGo(managed.disposeEffect)),
+          Effect.annotateLogs({ storeId }),
+          // The layer brings its own logger, but it did not come to be.
+          Effect.provide(Logger.json)
         )
       )
     )
   }
 
-/** How long the finalizers of a Layer may take. */
-const FAREWELL = "10 seconds"
-
-/** Ends a server that is not used any more. Nobody waits for it: its finalizers are the app's own. */
-export const letGo = ({ dispose }: LiveServer): Effect.Effect<void> =>
-  dispose.pipe(
-    Effect.disconnect,
-    Effect.timeout(FAREWELL),
-    Effect.catchAllCause((cause) => Effect.logError("a server could not be ended", cause)),
-    Effect.provide(Logger.json),
-    Effect.forkDaemon,
-    Effect.asVoid
-  )
+/** Ends a server that is not used any more. */
+export const letGo = ({ dispose, storeId }: LiveServer): Effect.Effect<void> =>
+  Effect.annotateLogs(Farewell.letGo(dispose), { storeId })
 
 const resume = (state: Pick<ObjectState, "getWebSockets">, live: LiveServer) =>
   Effect.forEach(

@@ -6,6 +6,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import { letGo } from "./farewell.ts"
 
 /** How long a build may take: a client waits for it. */
 const DEADLINE = Duration.seconds(10)
@@ -39,10 +40,10 @@ export const makeOnce = <Key extends object, R, E>(
             Effect.timeoutFail({ duration: DEADLINE, onTimeout: () => new BuildTimeout() })
           )
         ).pipe(
-          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+          Effect.onError((cause) => letGo(Scope.close(scope, Exit.failCause(cause)))),
           Effect.flatMap((runtime) => {
             const first = built.get(key)
-            if (first !== undefined) return Effect.as(Scope.close(scope, Exit.void), first)
+            if (first !== undefined) return Effect.as(letGo(Scope.close(scope, Exit.void)), first)
             built.set(key, runtime)
             return Effect.succeed(runtime)
           })

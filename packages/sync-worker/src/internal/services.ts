@@ -19,7 +19,12 @@ export type Enough<A, S, Given> = [Needs<A>] extends [S]
   : { readonly services: Layer.Layer<Needs<A>, unknown, Given> }
 
 /** What a result needs, if it is an Effect. */
-type Needs<A> = A extends Effect.Effect<unknown, unknown, infer R> ? R : never
+type Needs<A> =
+  Awaited<A> extends infer B
+    ? B extends Effect.Effect<unknown, unknown, infer R>
+      ? R
+      : never
+    : never
 
 /** Gives a Layer what it needs. Without `services` it needs nothing: see `Enough`. */
 export const provideServices = <A, S, E, Given>(

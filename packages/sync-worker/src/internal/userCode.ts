@@ -43,14 +43,26 @@ export const runUserCode = <A, R = never>(
     )
   )
 
+/** Until there is a value: also what a Promise brings may be an Effect, by an `async` before it. */
 const settle = <A, R>(result: UserResult<A, R>): Effect.Effect<A, UserCodeFailure, R> => {
   // @effect-diagnostics-next-line anyUnknownInErrorContext:off
   if (isOwnEffect(result)) return Effect.mapError(result, toFailure)
   if (isThenable(result)) {
-    return Effect.tryPromise({ try: () => Promise.resolve(result), catch: toFailure })
+    return Effect.flatMap(
+      Effect.tryPromise({ try: () => Promise.resolve(result), catch: toFailure }),
+      (settled) => settle<A, R>(settled)
+    )
   }
-  return Effect.succeed(result)
+  return isGenerator(result) ? Effect.die(new TypeError(GENERATOR)) : Effect.succeed(result)
 }
+
+/** Nobody has run it, so it has said nothing, least of all yes. */
+const isGenerator = (result: unknown): boolean =>
+  Predicate.hasProperty(result, Symbol.iterator)
+  && Predicate.hasProperty(result, "next")
+  && typeof result.next === "function"
+
+const GENERATOR = "a function* is no answer by itself: wrap it in Effect.gen or Effect.fn"
 
 /** Whatever `await` would wait for: not only Promises answer later. */
 const isThenable = <A, R>(result: UserResult<A, R>): result is Promise<A> =>

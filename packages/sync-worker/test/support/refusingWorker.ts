@@ -31,17 +31,25 @@ const log = Layer.effect(
 const started = new Set<string>()
 
 /** A start that fails, at once or after one that did not. */
-const start = Layer.scopedDiscard(
+const start = Layer.effectDiscard(
   Effect.gen(function* () {
     const storeId = yield* StoreId.StoreId
     const again = started.has(storeId)
     started.add(storeId)
-    if (storeId.startsWith("hanging")) yield* Effect.addFinalizer(() => Effect.never)
-    if (storeId.startsWith("dying")) yield* Effect.addFinalizer(() => Effect.die("no farewell"))
+    if (storeId.startsWith("slow")) yield* Effect.sleep("1 second")
     if (storeId.startsWith("never") || (again && storeId.startsWith("once"))) {
       yield* Effect.sleep("200 millis")
       yield* Effect.fail("no such table: secret")
     }
+  })
+)
+
+/** An end that does not end well. */
+const farewell = Layer.scopedDiscard(
+  Effect.gen(function* () {
+    const storeId = yield* StoreId.StoreId
+    if (storeId.includes("hanging")) yield* Effect.addFinalizer(() => Effect.never)
+    if (storeId.includes("dying")) yield* Effect.addFinalizer(() => Effect.die("no farewell"))
   })
 )
 
@@ -51,6 +59,7 @@ export class SyncBackendDO extends makeDurableObjectFromLayer(
     Layer.provide(SyncHooks.SyncHooks.layerNone),
     Layer.provideMerge(Limits.Limits.layer({ maxSockets: 3 })),
     Layer.provide(start),
+    Layer.provide(farewell),
     Layer.provide(Logger.json)
   ),
   {
