@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Client from "./Client.ts"
-import type * as Clients from "./Clients.ts"
+import * as Clients from "./Clients.ts"
 import type {
   EventLogService,
   LogEntry,
@@ -150,7 +150,7 @@ export const make = (options: {
     replace(change, (backendId) =>
       Effect.zipRight(
         Effect.sync(() => tellEveryone(backendId)),
-        closeAll(Handshake.CloseCode.serviceRestart, "the log was replaced")
+        closeAll(Handshake.CloseCode.serviceRestart, Clients.REPLACED)
       )
     )
 

@@ -17,6 +17,7 @@ import type { Session } from "./Connection.ts"
 import * as ForwardHeaders from "./ForwardHeaders.ts"
 import * as Grant from "./Grant.ts"
 import * as Activations from "./internal/activations.ts"
+import * as Backlog from "./internal/backlog.ts"
 import * as LiveServer from "./internal/liveServer.ts"
 import * as ObjectAlarm from "./internal/objectAlarm.ts"
 import * as Refusals from "./internal/refusals.ts"
@@ -136,8 +137,8 @@ export const make = <E>(options: {
       })
     }).pipe(Effect.ignore)
 
-  /** Characters, or bytes, of the frames that wait for the server to start. */
-  let held = 0
+  /** Of the frames that wait for the server to start. */
+  const backlog = Backlog.make()
 
   const closeDue = Sleeping.closeDue(state)
 
@@ -309,18 +310,11 @@ export const make = <E>(options: {
       const current = activations.current()
       if (current !== undefined) return receive(current)
       const size = typeof data === "string" ? data.length : data.byteLength
-      if (held > 0 && held + size > MAX_HELD) {
-        return Effect.runPromise(LiveServer.putOff(socket, "the store has too much to do just now"))
-      }
-      held += size
+      if (!backlog.admit(size)) return Effect.runPromise(LiveServer.putOff(socket, Backlog.FULL))
       return activationOf(socket).pipe(
         Effect.flatMap((active) => Effect.promise(() => receive(active))),
         Effect.catchTag("StartFailed", ({ reason }) => LiveServer.putOff(socket, reason)),
-        Effect.ensuring(
-          Effect.sync(() => {
-            held -= size
-          })
-        ),
+        Effect.ensuring(Effect.sync(() => backlog.release(size))),
         Effect.runPromise
       )
     },
@@ -350,9 +344,6 @@ const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reas
     Refusals.answerUpgrade(Handshake.CloseCode[name], reason),
     Refusals.ownerOf(grant)
   )
-
-/** What may wait so, as for what waits to be stored (SPEC: LIMIT-11). */
-const MAX_HELD = 8_000_000
 
 const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws"]
 

@@ -24,6 +24,7 @@ import * as Delivery from "./Delivery.ts"
 import { EventLog } from "./EventLog.ts"
 import type { LogReplaced } from "./EventLog.ts"
 import * as Head from "./Head.ts"
+import * as Backlog from "./internal/backlog.ts"
 import { describe } from "./internal/describe.ts"
 import { isTooBig, toText } from "./internal/frame.ts"
 import * as Pace from "./Pace.ts"
@@ -92,12 +93,6 @@ export class SyncServer extends Context.Tag("@tidelog/sync-worker/SyncServer")<
 
 /** Bytes, or characters, of an acknowledgement: an id of 32 digits, and what is around. */
 const MAX_ACK = 128
-
-/**
- * Characters, or bytes, of pushes that wait for one another. Each is held as its events and as the text that is
- * stored, so it takes several times that of the object's 128 MB.
- */
-const MAX_WAITING = 8_000_000
 
 const decodePull = Schema.decodeUnknownEither(Message.PullRequest)
 
@@ -171,8 +166,8 @@ export const make: Effect.Effect<
     if (client.open) hooks.onPushRes?.(answer, client.connection.session)
   }
 
-  /** Bytes of the pushes that are not stored yet. */
-  let waiting = 0
+  /** Of the pushes that are not stored yet. */
+  const backlog = Backlog.make()
 
   const admitPush = (
     client: Client.Client,
@@ -181,34 +176,35 @@ export const make: Effect.Effect<
     size: number
   ) => {
     delivery.touch(client)
-    if (waiting > 0 && waiting + size > MAX_WAITING) {
-      const message = "the store has too much to do just now; push again later"
-      return refuse(client, id, "RateLimited", message)
-    }
     // One that is too large is not for later: it is refused as what it is, and costs nothing.
     const isTooLarge = request.batch.length > limits.maxBatchEvents
-    return isTooLarge || spend(client, "events", request.batch.length)
-      ? push(client, id, request, size)
-      : refuse(
-          client,
-          id,
-          "RateLimited",
-          `a connection may push ${limits.eventsPerSecond} events a second; push again later`
-        )
+    if (!backlog.admit(size)) {
+      return refuse(client, id, "RateLimited", `${Backlog.FULL}; push again later`)
+    }
+    if (isTooLarge || spend(client, "events", request.batch.length)) {
+      return push(client, id, request, size)
+    }
+    backlog.release(size)
+    return refuse(
+      client,
+      id,
+      "RateLimited",
+      `a connection may push ${limits.eventsPerSecond} events a second; push again later`
+    )
   }
 
+  /** `size`: what the backlog has admitted for it. */
   const push = (
     client: Client.Client,
     id: Frame.RequestId,
     request: Message.PushRequest,
     size: number
-  ) => {
-    waiting += size
-    return pushes
+  ) =>
+    pushes
       .accept(request, client.connection.session, () => client.open && !isExpired(client))
       .pipe(
         Effect.onExit(() => {
-          waiting -= size
+          backlog.release(size)
           return Effect.void
         }),
         Effect.matchEffect({
@@ -232,7 +228,6 @@ export const make: Effect.Effect<
             Effect.zipRight(answerFailure(client, id, error), Effect.suspend(clients.pumpEveryone))
         })
       )
-  }
 
   const sendAccepted = (client: Client.Client, id: Frame.RequestId) => {
     Client.sendAccepted(client, id)

@@ -290,6 +290,24 @@ describe("events a second", () => {
       })
   )
 
+  testLimits(
+    "[LIMIT-8][LIMIT-11] a push beyond the rate does not wait, and is in nobody's way",
+    limits,
+    () =>
+      Effect.gen(function* () {
+        const client = yield* connect()
+        const other = yield* connect()
+        yield* client.say(Frames.push("1", events(1, 4)))
+        const args = "x".repeat(900_000)
+        for (const id of range(2, 7).map(String)) {
+          yield* client.say(Frames.push(id, events(5, 6, { args })))
+          expect(client.exits(id)).toEqual([rateLimited])
+        }
+        yield* other.say(Frames.push("1", events(5, 5, { args })))
+        expect(other.exits("1")).toEqual([Frames.accepted])
+      })
+  )
+
   testLimits("[LIMIT-8] a batch larger than the burst is accepted of a full bucket", limits, () =>
     Effect.gen(function* () {
       const client = yield* connect()

@@ -339,17 +339,6 @@ describe("a server whose Layer does not end well", () => {
     return JSON.parse(await answer.text())
   }
 
-  it("[REFUSE-5] does not keep the store from being opened, when its start has failed", async () => {
-    // Its finalizer dies, and each start but the first fails.
-    const storeId = "once-dying"
-    await follow(storeId)
-    await reset(storeId)
-    for (const as of ["ann", "bob"]) {
-      const client = await connect(storeId, as)
-      expect(await client.closed).toMatchObject({ code: 1013 })
-    }
-  })
-
   it.each(["hanging", "dying"])("[ADMIN-9] is replaced all the same: %s", async (storeId) => {
     const before = await follow(storeId)
     expect(await reset(storeId)).toMatchObject({ _tag: "Success" })
