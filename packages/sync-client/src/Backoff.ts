@@ -3,37 +3,65 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type { Millis } from "./Timings.ts"
 
 /**
- * The settings of the backoff, in ms.
+ * The waits of a client that is told of no others: a random time of up to `backoffFirst`, doubled with every
+ * further failure, up to `backoffMax`. Random, so that the clients of a server that restarts do not come back
+ * all at once ("full jitter").
+ *
+ * @since 0.1.0
+ * @category schedules
+ */
+export const schedule = ({
+  backoffFirst,
+  backoffMax
+}: Pick<Millis, "backoffFirst" | "backoffMax">): Schedule.Schedule<Duration.Duration> =>
+  Schedule.exponential(backoffFirst).pipe(
+    Schedule.modifyDelay((_, delay) => Duration.min(delay, backoffMax)),
+    Schedule.jitteredWith({ min: 0, max: 1 })
+  )
+
+/**
+ * A schedule, step by step.
  *
  * @since 0.1.0
  * @category models
  */
-export type Backoff = Pick<Millis, "backoffFirst" | "backoffMax">
+export interface Backoff {
+  /** The next wait, in ms; `undefined` if the schedule is over. */
+  readonly next: Effect.Effect<number | undefined>
+  /** The next wait is the first again. */
+  readonly reset: () => void
+}
 
 /**
- * The longest wait after so many failures in a row, in ms: nothing after none, then `backoffFirst`,
- * doubled with every further failure, up to `backoffMax`.
- *
  * @since 0.1.0
- * @category delays
+ * @category constructors
  */
-export const ceiling = (backoff: Backoff, failures: number): number =>
-  failures === 0 ? 0 : Math.min(backoff.backoffFirst * 2 ** (failures - 1), backoff.backoffMax)
-
-/**
- * A random wait up to the ceiling, in whole ms, so that the clients of a server that restarts do not
- * come back all at once ("full jitter").
- *
- * @since 0.1.0
- * @category delays
- */
-export const delay = (backoff: Backoff, failures: number): Effect.Effect<number> =>
-  upTo(ceiling(backoff, failures))
+export const make = (schedule: Schedule.Schedule<unknown>): Backoff => {
+  let state: unknown = schedule.initial
+  return {
+    next: Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const [next, , decision] = yield* schedule.step(now, undefined, state)
+      state = next
+      return ScheduleDecision.isContinue(decision)
+        ? Math.max(0, Math.ceil(ScheduleIntervals.start(decision.intervals) - now))
+        : undefined
+    }),
+    reset: () => {
+      state = schedule.initial
+    }
+  }
+}
 
 /**
  * A random wait up to so many ms, in whole ms.

@@ -1,16 +1,16 @@
 /**
- * One connection, from the attempt to open it to its end: frames to the requests they belong to, a
+ * One connection, from its opening to its end: frames to the requests they belong to, a
  * watchdog over everything that is owed.
  *
  * @since 0.1.0
  */
 import type * as Socket from "@effect/platform/Socket"
-import { Dialect, Frame } from "@tidelog/sync-protocol"
+import { Chunking, Dialect, type Frame, PingText, ServerFrameReader } from "@tidelog/sync-protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type { Credentials } from "./Credentials.ts"
 import type { Exchange, Wire } from "./Exchange.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -54,14 +54,18 @@ export interface Present {
 }
 
 /**
- * How a connection went. `proven`: it worked, so the next failure is the first again.
+ * How a connection went.
+ *
+ * - `proven`: it worked, so the next failure is the first again.
+ * - `next`: the connection that has taken its place, if one has.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Outcome {
+export interface Outcome<Next> {
   readonly end: SyncSocket.ConnectionEnd
   readonly proven: boolean
+  readonly next: Next | undefined
 }
 
 /**
@@ -70,196 +74,244 @@ export interface Outcome {
  * @since 0.1.0
  * @category models
  */
-export type Destination = Effect.Effect<Pick<Credentials, "url" | "claims">, string>
-
-const decodeFrame = Schema.decodeOption(Frame.ServerFrameFromText)
-
-const PONG: Frame.ServerFrame = { _tag: "Pong" }
+export type Destination = Effect.Effect<Credentials, string>
 
 /**
- * Connects, starts every open request, and lives until the connection ends. `onFirstFrame` runs once
- * somebody has answered.
+ * A connection that is open, and not in use yet.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Opened {
+  readonly socket: SyncSocket.SyncSocket
+  readonly credentials: Credentials
+}
+
+/**
+ * Opens a connection. `isProven`: only one that somebody answers on is good enough.
  *
  * @since 0.1.0
  * @category running
  */
-export const run = (options: {
+export const open = (options: {
   readonly destination: Destination
-  readonly timings: Millis
-  readonly requests: Requests
-  readonly onFirstFrame: Effect.Effect<void>
-}): Effect.Effect<Outcome, never, Socket.WebSocketConstructor> =>
+  readonly timings: Pick<Millis, "openWithin">
+  readonly isProven: boolean
+}): Effect.Effect<Opened, SyncSocket.ConnectionEnd, Socket.WebSocketConstructor | Scope.Scope> =>
+  Effect.gen(function* () {
+    const within = options.timings.openWithin
+    const credentials = yield* options.destination.pipe(
+      // One that cannot be interrupted is left to itself.
+      Effect.disconnect,
+      Effect.timeoutFail({ duration: within, onTimeout: () => "the payload took too long" }),
+      Effect.mapError((reason) => SyncSocket.lost(reason))
+    )
+    const socket = yield* SyncSocket.open({ url: credentials.url, within })
+    if (options.isProven) {
+      socket.send(PingText.PING_TEXT)
+      yield* socket.incoming.take.pipe(
+        Effect.catchTag("NoSuchElementException", () => Effect.never),
+        Effect.timeoutFail({
+          duration: within,
+          onTimeout: () => SyncSocket.lost("nobody answers")
+        })
+      )
+    }
+    return { socket, credentials }
+  })
+
+/**
+ * Starts every open request on a connection, and lives until the connection ends, or until `renewed` succeeds
+ * with another one: that is to take over then, and no request is told that this one is over.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const serve = <Next>(
+  opened: Opened,
+  options: {
+    readonly timings: Millis
+    readonly requests: Requests
+    /** Somebody has answered. */
+    readonly onFirstFrame: Effect.Effect<void>
+    /** What the server says of itself. */
+    readonly onGreeting: (greeting: Frame.Greeting) => void
+    /** ms that the answer to a ping took. */
+    readonly onRoundTrip: (millis: number) => void
+    readonly onTraffic: (direction: "received" | "sent", bytes: number) => void
+    readonly renewed: Effect.Effect<Next>
+  }
+): Effect.Effect<Outcome<Next>> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const now = () => clock.unsafeCurrentTimeMillis()
-    const { requests } = options
-    const { answerWithin, echoWithin, lateAfter, openWithin, pingAfter } = options.timings
+    const { credentials, socket } = opened
+    const { onTraffic, requests } = options
+    const { answerWithin, echoWithin, lateAfter, pingAfter } = options.timings
     const { pongWithin, probeWithin, provenAfter } = options.timings
 
     // A request made while the watchdog sleeps is not late before this: no need to wake it.
     const shortest = Math.min(answerWithin, echoWithin)
 
+    const openedAt = now()
     const { patience } = requests
-    let openedAt: number | undefined
     let answered = false
     let late = false
+    let left: SyncSocket.ConnectionEnd | undefined
 
-    const live = Effect.gen(function* () {
-      const { claims, url } = yield* options.destination.pipe(
-        // One that cannot be interrupted is left to itself.
-        Effect.disconnect,
-        Effect.timeoutFail({ duration: openWithin, onTimeout: () => "the payload took too long" }),
-        Effect.mapError((reason) => SyncSocket.lost(reason))
-      )
-      let heartbeat = Heartbeat.heard(now())
-      const socket = yield* SyncSocket.open({
-        url,
-        within: openWithin,
-        onText: () => {
-          heartbeat = Heartbeat.heard(now())
-        }
-      })
-      openedAt = now()
+    let heartbeat = Heartbeat.heard(openedAt)
+    let pingedAt: number | undefined
+    let pong = yield* Deferred.make<void>()
+    const probed = Effect.unsafeMakeLatch(false)
+    const exchanges = new Map<Frame.RequestId, Exchange>()
 
-      const exchanges = new Map<Frame.RequestId, Exchange>()
-      const probed = Effect.unsafeMakeLatch(false)
-      let left: SyncSocket.ConnectionEnd | undefined
-      let pong = yield* Deferred.make<void>()
+    socket.onText = (text) => {
+      heartbeat = Heartbeat.heard(now())
+      onTraffic("received", Chunking.byteLength(text))
+    }
+    const send = (text: string): void => {
+      onTraffic("sent", Chunking.byteLength(text))
+      socket.send(text)
+    }
+    const ping = (within: number): void => {
+      heartbeat = Heartbeat.asked(heartbeat, now(), within)
+      pingedAt ??= now()
+      send(PingText.PING_TEXT)
+    }
 
-      const ping = (within: number): void => {
-        heartbeat = Heartbeat.asked(heartbeat, now(), within)
-        socket.send(Frame.PING_TEXT)
+    const wire: Wire = {
+      now,
+      patience,
+      claims: credentials.claims,
+      send,
+      claim: (exchange) => {
+        const id = requests.nextId()
+        exchanges.set(id, exchange)
+        return id
+      },
+      release: (id) => {
+        exchanges.delete(id)
+      },
+      leave: (reason, { broken }) => {
+        left ??= SyncSocket.lost(reason, { broken })
+        late ||= !broken
+        socket.end(left)
       }
+    }
 
-      const wire: Wire = {
-        now,
-        patience,
-        claims,
-        send: socket.send,
-        claim: (exchange) => {
-          const id = requests.nextId()
-          exchanges.set(id, exchange)
-          return id
-        },
-        release: (id) => {
-          exchanges.delete(id)
-        },
-        leave: (reason, { broken }) => {
-          left ??= SyncSocket.lost(reason, { broken })
-          late ||= !broken
-          socket.end(left)
+    const onFrame = Effect.fnUntraced(function* (frame: Frame.ServerFrame, size: number) {
+      switch (frame._tag) {
+        case "Pong": {
+          if (pingedAt !== undefined) options.onRoundTrip(now() - pingedAt)
+          pingedAt = undefined
+          Deferred.unsafeDone(pong, Exit.void)
+          pong = yield* Deferred.make<void>()
+          return
+        }
+        case "Chunk": {
+          answered = true
+          if (frame.server !== undefined) options.onGreeting(frame.server)
+          exchanges.get(frame.requestId)?.onChunk(frame, size)
+          return
+        }
+        case "Exit": {
+          const exchange = exchanges.get(frame.requestId)
+          if (exchange === undefined) return
+          const exit = yield* Effect.option(Dialect.effect3.decode(frame.exit))
+          exchanges.delete(frame.requestId)
+          answered ||= Option.isSome(exit)
+          exchange.onExit(Option.getOrUndefined(exit))
+          return
+        }
+        case "Defect": {
+          return wire.leave("the server failed on this connection", { broken: true })
         }
       }
-
-      const onFrame = Effect.fnUntraced(function* (frame: Frame.ServerFrame) {
-        switch (frame._tag) {
-          case "Pong": {
-            Deferred.unsafeDone(pong, Exit.void)
-            pong = yield* Deferred.make<void>()
-            return
-          }
-          case "Chunk": {
-            answered = true
-            exchanges.get(frame.requestId)?.onChunk(frame)
-            return
-          }
-          case "Exit": {
-            const exchange = exchanges.get(frame.requestId)
-            if (exchange === undefined) return
-            const exit = yield* Effect.option(Dialect.effect3.decode(frame.exit))
-            exchanges.delete(frame.requestId)
-            answered ||= Option.isSome(exit)
-            exchange.onExit(Option.getOrUndefined(exit))
-            return
-          }
-          case "Defect": {
-            return wire.leave("the server failed on this connection", { broken: true })
-          }
-        }
-      })
-
-      const readFrames = Effect.gen(function* () {
-        let first = true
-        while (true) {
-          const text = yield* socket.incoming.take
-          const frame = text === Frame.PONG_TEXT ? Option.some(PONG) : decodeFrame(text)
-          if (Option.isNone(frame)) {
-            return yield* SyncSocket.lost("a frame makes no sense", { broken: true })
-          }
-          if (first) {
-            first = false
-            yield* options.onFirstFrame
-          }
-          yield* onFrame(frame.value)
-          if (left !== undefined) return yield* left
-        }
-      }).pipe(
-        // The inbox ends by failing, never by running out.
-        Effect.catchTag("NoSuchElementException", () => Effect.never)
-      )
-
-      const watch = Effect.gen(function* () {
-        while (true) {
-          probed.unsafeClose()
-          const due = Math.min(
-            now() + shortest,
-            Heartbeat.dueAt(heartbeat, pingAfter),
-            ...requests.open().map((exchange) => exchange.dueAt())
-          )
-          const wait = due - now()
-          if (wait > 0) {
-            const slept = yield* Effect.sleep(wait).pipe(
-              Effect.as(true),
-              Effect.raceFirst(Effect.as(probed.await, false))
-            )
-            const overslept = now() - due
-            if (!slept || overslept <= lateAfter) continue
-            for (const exchange of requests.open()) exchange.postpone(overslept)
-            const excused = Heartbeat.excused(heartbeat, now(), probeWithin)
-            if (excused === undefined) continue
-            heartbeat = excused
-            socket.send(Frame.PING_TEXT)
-            continue
-          }
-          if (Heartbeat.dueAt(heartbeat, pingAfter) <= now()) {
-            if (heartbeat._tag === "Asked") {
-              late = requests.open().some((exchange) => exchange.dueAt() < Infinity)
-              return yield* SyncSocket.lost("no sign of life")
-            }
-            ping(pongWithin * patience)
-          }
-          for (const exchange of requests.open()) if (exchange.dueAt() <= now()) exchange.overdue()
-          if (left !== undefined) return yield* left
-        }
-      })
-
-      yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          requests.present = {
-            wire,
-            probe: () => {
-              ping(probeWithin)
-              probed.unsafeOpen()
-            },
-            pong: Effect.suspend(() => Deferred.await(pong))
-          }
-          // An idle client learns from the answer that it is connected.
-          ping(pongWithin)
-          for (const exchange of requests.open()) exchange.start(wire)
-        }),
-        () =>
-          Effect.sync(() => {
-            requests.present = undefined
-            for (const exchange of requests.open()) exchange.lost()
-          })
-      )
-      return yield* Effect.raceFirst(readFrames, watch)
     })
 
-    const end = yield* Effect.flip(Effect.scoped(live))
+    const readFrames = Effect.gen(function* () {
+      let first = true
+      while (true) {
+        const text = yield* socket.incoming.take
+        const frame = ServerFrameReader.serverFrame(text)
+        if (frame === undefined) {
+          return yield* SyncSocket.lost("a frame makes no sense", { broken: true })
+        }
+        if (first) {
+          first = false
+          yield* options.onFirstFrame
+        }
+        yield* onFrame(frame, text.length)
+        if (left !== undefined) return yield* left
+      }
+    }).pipe(
+      // The inbox ends by failing, never by running out.
+      Effect.catchTag("NoSuchElementException", () => Effect.never)
+    )
+
+    const watch = Effect.gen(function* () {
+      while (true) {
+        probed.unsafeClose()
+        const due = Math.min(
+          now() + shortest,
+          Heartbeat.dueAt(heartbeat, pingAfter),
+          ...requests.open().map((exchange) => exchange.dueAt())
+        )
+        const wait = due - now()
+        if (wait > 0) {
+          const slept = yield* Effect.sleep(wait).pipe(
+            Effect.as(true),
+            Effect.raceFirst(Effect.as(probed.await, false))
+          )
+          const overslept = now() - due
+          if (!slept || overslept <= lateAfter) continue
+          for (const exchange of requests.open()) exchange.postpone(overslept)
+          const excused = Heartbeat.excused(heartbeat, now(), probeWithin)
+          if (excused === undefined) continue
+          heartbeat = excused
+          send(PingText.PING_TEXT)
+          continue
+        }
+        if (Heartbeat.dueAt(heartbeat, pingAfter) <= now()) {
+          if (heartbeat._tag === "Asked") {
+            late = requests.open().some((exchange) => exchange.dueAt() < Infinity)
+            return yield* SyncSocket.lost("no sign of life")
+          }
+          ping(pongWithin * patience)
+        }
+        for (const exchange of requests.open()) if (exchange.dueAt() <= now()) exchange.overdue()
+        if (left !== undefined) return yield* left
+      }
+    })
+
+    const live = Effect.acquireUseRelease(
+      Effect.sync(() => {
+        requests.present = {
+          wire,
+          probe: () => {
+            ping(probeWithin)
+            probed.unsafeOpen()
+          },
+          pong: Effect.suspend(() => Deferred.await(pong))
+        }
+        // An idle client learns from the answer that it is connected.
+        ping(pongWithin)
+        for (const exchange of requests.open()) exchange.start(wire)
+      }),
+      () => Effect.raceFirst(Effect.raceFirst(readFrames, watch), options.renewed),
+      (_, exit) =>
+        Effect.sync(() => {
+          requests.present = undefined
+          if (Exit.isFailure(exit)) for (const exchange of requests.open()) exchange.lost()
+        })
+    )
+
+    const ended = yield* Effect.either(live)
     requests.patience = late ? Math.min(patience * 2, MAX_PATIENCE) : 1
+    const end = ended._tag === "Left" ? ended.left : SyncSocket.lost("renewed")
     return {
       end,
-      proven: !end.broken && openedAt !== undefined && (answered || now() - openedAt >= provenAfter)
+      proven: !end.broken && (answered || now() - openedAt >= provenAfter),
+      next: ended._tag === "Right" ? ended.right : undefined
     }
   })

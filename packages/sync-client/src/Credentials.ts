@@ -4,9 +4,12 @@
  *
  * @since 0.1.0
  */
-import { Handshake } from "@tidelog/sync-protocol"
+import { ConnectionUrl } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import { evaluate } from "./internal/evaluate.ts"
 import { redact } from "./internal/redact.ts"
 import * as RequestText from "./RequestText.ts"
 
@@ -21,7 +24,7 @@ export type PayloadSource<A = unknown> = A | (() => A | Promise<A> | Effect.Effe
 
 /**
  * What one connection is opened with. `claims`: what its requests say of it. `hide`: takes the payload's
- * texts out of a text.
+ * texts out of a text. `expiresAt`: when the payload ends, in epoch ms, if it says so.
  *
  * @since 0.1.0
  * @category models
@@ -30,6 +33,7 @@ export interface Credentials {
   readonly url: string
   readonly claims: string
   readonly hide: (text: string) => string
+  readonly expiresAt: number | undefined
 }
 
 /**
@@ -44,7 +48,7 @@ export const take = (options: {
   readonly storeId: string
   readonly payload?: PayloadSource
 }): Effect.Effect<Credentials, string> =>
-  Effect.flatMap(evaluate(options.payload), (payload) => make({ ...options, payload }))
+  Effect.flatMap(evaluatePayload(options.payload), (payload) => make({ ...options, payload }))
 
 /**
  * Whether a payload is made for each connection.
@@ -67,31 +71,41 @@ export const make = (options: {
 }): Either.Either<Credentials, string> => {
   const { payload, storeId } = options
   return Either.try({
-    try: () => ({
-      url: Handshake.connectionUrl(options.url, {
-        storeId,
-        payload,
-        transport: "ws",
-        protocol: Handshake.PROTOCOL_VERSION
-      }),
-      claims: RequestText.claims(storeId, payload),
+    try: () => {
       // As it travels: an object may write itself in another way.
-      hide: redact(JSON.parse(JSON.stringify(payload) ?? "null"))
-    }),
+      const sent: unknown = JSON.parse(JSON.stringify(payload) ?? "null")
+      return {
+        url: ConnectionUrl.connectionUrl(options.url, {
+          storeId,
+          payload,
+          transport: "ws",
+          protocol: ConnectionUrl.PROTOCOL_VERSION
+        }),
+        claims: RequestText.claims(storeId, payload),
+        hide: redact(sent),
+        expiresAt: expiresAt(sent)
+      }
+    },
     catch: () =>
       "url is no ws(s) or http(s) URL, storeId is no storeId, or payload is no JSON value"
   })
 }
 
-/** An Effect that needs services has none here, and dies of that. */
-const isOwnEffect = (made: unknown): made is Effect.Effect<unknown, Error> => Effect.isEffect(made)
+/** Milliseconds since the epoch, or an ISO string, as which a Date travels. */
+const expiresAt = (payload: unknown): number | undefined => {
+  if (!Predicate.hasProperty(payload, "expiresAt")) return undefined
+  const at = payload.expiresAt
+  const millis = typeof at === "number" ? at : Date.parse(String(at))
+  return Number.isNaN(millis) ? undefined : millis
+}
 
-const evaluate = (payload: PayloadSource): Effect.Effect<unknown, string> =>
+const evaluatePayload = (payload: PayloadSource): Effect.Effect<unknown, string> =>
   typeof payload !== "function"
     ? Effect.succeed(payload)
-    : Effect.try((): unknown => payload()).pipe(
-        Effect.flatMap((made) =>
-          isOwnEffect(made) ? made : Effect.tryPromise(() => Promise.resolve(made))
-        ),
-        Effect.catchAllCause(() => Effect.fail("the payload could not be made"))
+    : Effect.flatMap(
+        evaluate(() => payload()),
+        Exit.match({
+          onFailure: () => Effect.fail("the payload could not be made"),
+          onSuccess: Effect.succeed
+        })
       )

@@ -47,7 +47,8 @@ export interface Exchange {
   readonly start: (wire: Wire) => void
   /** The connection is gone. */
   readonly lost: () => void
-  readonly onChunk: (chunk: Frame.Chunk) => void
+  /** `size`: the characters of its frame. */
+  readonly onChunk: (chunk: Frame.Chunk, size: number) => void
   readonly onExit: (exit: Ended) => void
   /** When something is late, in epoch ms; `Infinity` while nothing is owed. */
   readonly dueAt: () => number

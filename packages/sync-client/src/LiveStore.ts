@@ -12,12 +12,13 @@ import {
   UnknownError
 } from "@livestore/common"
 import { EventSequenceNumber } from "@livestore/common/schema"
-import type { Message, SyncError } from "@tidelog/sync-protocol"
+import type { LogEvent, Message, SyncError } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { PullFailure } from "./OpenPull.ts"
+import * as Salvage from "./Salvage.ts"
 import * as SyncClient from "./SyncClient.ts"
 
 /**
@@ -33,6 +34,12 @@ export interface CfSyncOptions extends Omit<SyncClient.Options, "storeId" | "pay
    * `syncPayload` itself.
    */
   readonly payload?: ((syncPayload: unknown) => unknown) | undefined
+  /**
+   * Called with events that no server has stored, before LiveStore discards them with its log because the
+   * server's is another one: reset, or restored from a backup. What it returns is waited for, for up to 10 s. The
+   * app may keep them, and commit what they say again once the store has started anew.
+   */
+  readonly onUnconfirmed?: Salvage.OnUnconfirmed | undefined
   /**
    * How WebSockets are made, where the runtime has none (Node before 22) or not the right ones: a
    * function, or a layer of `@effect/platform`. Default: the global `WebSocket`.
@@ -81,36 +88,40 @@ export const makeCfSync =
         Effect.mapError((cause) => new UnknownError({ cause }))
       )
       const backendId = yield* SyncBackend.makeBackendIdHelper
+      const { onUnconfirmed } = options
+      const salvage = onUnconfirmed && (yield* Salvage.make(onUnconfirmed))
+
+      const pull = (from: Parameters<typeof client.pull>[0]) =>
+        salvage === undefined ? client.pull(from) : salvage.pull(client.pull(from))
+      const push = (batch: ReadonlyArray<LogEvent.LogEvent>) => {
+        const push = client.push(batch, { backendId: backendId.get() })
+        return salvage === undefined ? push : salvage.push(batch, push)
+      }
 
       return SyncBackend.of<Message.SyncMetadata>({
         connect: client.connect,
         isConnected: client.isConnected,
         pull: (cursor, pullOptions) =>
-          Stream.suspend(() =>
-            client.pull({
-              cursor: Option.match(cursor, {
-                onNone: () => 0,
-                onSome: ({ eventSequenceNumber }) => eventSequenceNumber
-              }),
-              createdAt: cursor.pipe(
-                Option.flatMap(({ metadata }) => metadata),
-                Option.map(({ createdAt }) => createdAt),
-                Option.getOrUndefined
-              ),
+          Stream.suspend(() => {
+            const from = Option.getOrUndefined(cursor)
+            return pull({
+              cursor: from?.eventSequenceNumber ?? 0,
+              createdAt: from && Option.getOrUndefined(from.metadata)?.createdAt,
               backendId: backendId.get(),
               live: pullOptions?.live === true
             })
-          ).pipe(
+          }).pipe(
             Stream.mapError(pullError),
             // Before the events: whoever holds events knows which log they are of.
             Stream.tap((page) => backendId.lazySet(page.backendId)),
-            Stream.map(({ batch, pageInfo }) => ({ batch: batch.map(pulledEvent), pageInfo }))
+            Stream.map(({ batch, pageInfo }) => ({ batch: batch.map(pulled), pageInfo }))
           ),
         push: (batch) =>
-          Effect.suspend(() => client.push(batch, { backendId: backendId.get() })).pipe(
-            Effect.mapError(pushError)
+          Effect.mapError(
+            Effect.suspend(() => push(batch)),
+            pushError
           ),
-        ping: Effect.mapError(client.ping, (cause) => new IsOfflineError({ cause })),
+        ping: Effect.mapError(client.ping, isOffline),
         metadata: {
           name: "@tidelog/sync-client",
           description: "Syncs over a WebSocket with a Tidelog server on Cloudflare"
@@ -120,32 +131,31 @@ export const makeCfSync =
     })
 
 /** LiveStore brands its positions, and has the key of absent arguments. */
-const pulledEvent = ({ eventEncoded: event, metadata }: Message.PulledEvent) => ({
+const pulled = ({ eventEncoded, metadata }: Message.PulledEvent) => ({
   eventEncoded: {
-    name: event.name,
-    args: event.args,
-    seqNum: EventSequenceNumber.Global.make(event.seqNum),
-    parentSeqNum: EventSequenceNumber.Global.make(event.parentSeqNum),
-    clientId: event.clientId,
-    sessionId: event.sessionId
+    ...eventEncoded,
+    args: eventEncoded.args,
+    seqNum: EventSequenceNumber.Global.make(eventEncoded.seqNum),
+    parentSeqNum: EventSequenceNumber.Global.make(eventEncoded.parentSeqNum)
   },
   metadata
 })
 
+const isOffline = (cause: unknown) => new IsOfflineError({ cause })
+
+const isUnknown = (error: PullFailure | SyncClient.PushError) =>
+  new UnknownError({ cause: error._tag === "UnknownError" ? error.cause : error })
+
+const isOtherLog = ({ expected, received }: SyncError.BackendIdMismatchError) =>
+  new BackendIdMismatchError({ expected, received })
+
 /** What LiveStore makes of each: `IsOfflineError` it pulls again, `UnknownError` is the end. */
-const pullError = (error: PullFailure): IsOfflineError | BackendIdMismatchError | UnknownError => {
-  switch (error._tag) {
-    case "ConnectionLost":
-      return new IsOfflineError({ cause: error })
-    case "BackendIdMismatchError":
-      return backendIdMismatch(error)
-    case "UnknownError":
-      return new UnknownError({ cause: error.cause })
-    case "RequestFailed":
-    case "ServerAheadError":
-      return new UnknownError({ cause: error })
-  }
-}
+const pullError = (error: PullFailure): IsOfflineError | BackendIdMismatchError | UnknownError =>
+  error._tag === "ConnectionLost"
+    ? isOffline(error)
+    : error._tag === "BackendIdMismatchError"
+      ? isOtherLog(error)
+      : isUnknown(error)
 
 /** LiveStore repeats a push after `IsOfflineError` and `UnknownError` alike, with a backoff. */
 const pushError = (
@@ -153,24 +163,15 @@ const pushError = (
 ): IsOfflineError | BackendIdMismatchError | ServerAheadError | UnknownError => {
   switch (error._tag) {
     case "ConnectionRefused":
-      return new IsOfflineError({ cause: error })
+      return isOffline(error)
     case "BackendIdMismatchError":
-      return backendIdMismatch(error)
+      return isOtherLog(error)
     case "ServerAheadError":
       return new ServerAheadError({
         minimumExpectedNum: EventSequenceNumber.Global.make(error.minimumExpectedNum),
         providedNum: EventSequenceNumber.Global.make(error.providedNum)
       })
-    case "UnknownError":
-      return new UnknownError({ cause: error.cause })
-    case "EventTooLarge":
-    case "RequestFailed":
-      return new UnknownError({ cause: error })
+    default:
+      return isUnknown(error)
   }
 }
-
-const backendIdMismatch = ({
-  expected,
-  received
-}: SyncError.BackendIdMismatchError): BackendIdMismatchError =>
-  new BackendIdMismatchError({ expected, received })

@@ -1,13 +1,13 @@
 /**
  * A pull, from its first request to its last page, over as many connections as it takes.
  *
- * What arrives is checked against the chain and waits in an inbox; what is taken from there is
- * acknowledged. Two positions matter: `received`, the end of what has arrived, from where gaps are
- * mended; and `taken`, the end of what the consumer has, from where the next connection goes on.
+ * What arrives is checked against the chain and waits in an inbox. As much of it as the consumer is going to
+ * take at once is acknowledged as it comes, so that the next pages are under way while these are worked on; the
+ * rest when there is room. Gaps are mended, and later connections go on, from the end of what has arrived.
  *
  * @since 0.1.0
  */
-import { type Frame, type LogEvent, type Message, SyncError } from "@tidelog/sync-protocol"
+import { type Frame, type LogEvent, type Message, Sparing, SyncError } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -33,6 +33,7 @@ export type PullFailure = SyncError.SyncError | ConnectionLost | RequestFailed
  * @category models
  */
 export interface OpenPull extends Exchange {
+  readonly live: boolean
   /** The next page; fails with `None` after the last. */
   readonly take: Effect.Effect<Chunk.Chunk<Message.PullResponse>, Option.Option<PullFailure>>
   /** The log is known to reach `head`, so a live pull is owed the events up to there. */
@@ -41,7 +42,14 @@ export interface OpenPull extends Exchange {
   readonly close: () => void
 }
 
-/** Pages that wait for their consumer before further ones are put off. Servers send 16 unasked. */
+/** What the consumer is given at once, if there is as much: every page that LiveStore is given makes it rebase. */
+const MAX_EVENTS = 1_000
+const MAX_CHARACTERS = 1_000_000
+
+/** On a slow link it is given less, ms after the first of it has come. */
+const GATHER_WITHIN = 1_000
+
+/** Pages that wait unacknowledged before further ones are put off. Servers send 16 unasked, ours 25. */
 const MAX_WAITING_PAGES = 32
 
 /** How often a pull is asked again on one connection without a new event, before that is given up. */
@@ -52,12 +60,13 @@ const MAX_FAILED = 3
 
 interface Waiting {
   readonly page: Message.PullResponse
-  readonly cursor: LogEvent.SeqNum
-  /** When the event at the cursor was accepted. */
-  readonly createdAt: string | undefined
+  /** Characters of its frame; 0 if it shares that with a later page. */
+  readonly size: number
   /** The request to acknowledge to, on the last page of a chunk. */
   readonly acknowledge: Frame.RequestId | undefined
 }
+
+const EMPTY: Message.PullResponse = { batch: [], pageInfo: { _tag: "NoMore" }, backendId: "" }
 
 /**
  * `cursor`: the last event that the caller has, 0 if none. `createdAt`: when that one was accepted,
@@ -73,20 +82,31 @@ export const make = (options: {
   readonly backendId: Option.Option<string>
   readonly answerWithin: number
   readonly echoWithin: number
+  /** Told of events as they arrive, each once. */
+  readonly onEvents: (batch: ReadonlyArray<Message.PulledEvent>) => void
 }): OpenPull => {
   const news = Effect.unsafeMakeLatch(false)
   let wire: Wire | undefined
   let id: Frame.RequestId | undefined
 
-  let inbox: Array<Waiting> = []
-  let taken = options.cursor
+  const inbox: Array<Waiting> = []
+  // Of the inbox: how many pages are acknowledged, and how much they hold.
+  let admitted = 0
+  let events = 0
+  let characters = 0
+  let gatheredSince = 0
+
   let received = options.cursor
-  let takenAt = options.createdAt
   let receivedAt = options.createdAt
   let backendId = options.backendId
   // Whether the last page that was taken, and the last that was received, was the last for now.
   let takenAll: boolean | undefined
   let receivedAll: boolean | undefined
+
+  // Whether the server waits for no acknowledgement of a few live events, and which it has not got.
+  let sparing = false
+  let owedChunks = 0
+  let owedEvents = 0
 
   // The log is known to reach this far: by a page that did not fit, or by the answer to a push.
   let gapUpTo: LogEvent.SeqNum = 0
@@ -102,6 +122,8 @@ export const make = (options: {
     id = wire.claim(pull)
     owed = true
     owedSince = wire.now()
+    owedChunks = 0
+    owedEvents = 0
     wire.send(
       RequestText.pull(id, wire.claims, {
         live: options.live,
@@ -138,6 +160,32 @@ export const make = (options: {
     if (received < gapUpTo && !owed && inbox.length === 0) askAgain("pages of a pull are missing")
   }
 
+  /** Takes a chunk off the server's window: at once, but for live events, if the server does without. */
+  const acknowledge = ({ batch, pageInfo }: Message.PullResponse): void => {
+    if (id === undefined) return
+    owedChunks += 1
+    owedEvents += batch.length
+    const mayWait = sparing && batch.length > 0 && pageInfo._tag === "NoMore"
+    if (mayWait && owedEvents <= Sparing.MAX_OWED) return
+    wire?.send(RequestText.ack(id, owedChunks))
+    // From now on the server may go on.
+    if (wire !== undefined) owedSince = wire.now()
+    owedChunks = 0
+    owedEvents = 0
+  }
+
+  /** Acknowledges what has room beside what the consumer has not taken yet. */
+  const admit = (): void => {
+    while (admitted < inbox.length && events < MAX_EVENTS && characters < MAX_CHARACTERS) {
+      const next = inbox[admitted]
+      if (next === undefined) return
+      admitted += 1
+      events += next.page.batch.length
+      characters += next.size
+      if (next.acknowledge !== undefined && next.acknowledge === id) acknowledge(next.page)
+    }
+  }
+
   const end = (exit: Exit.Exit<void, PullFailure>): void => {
     // The official server goes on sending to a pull that has ended, until it is interrupted.
     interrupt()
@@ -146,7 +194,10 @@ export const make = (options: {
     news.unsafeOpen()
   }
 
-  const accept = (page: Message.PullResponse): Waiting | undefined => {
+  const isFull = () => inbox.length - admitted >= MAX_WAITING_PAGES
+
+  /** Takes in a page. What of it is for the consumer, if anything is. */
+  const accept = (page: Message.PullResponse): Message.PullResponse | undefined => {
     if (Option.isSome(backendId) && received > 0 && page.backendId !== backendId.value) {
       end(
         Exit.fail(
@@ -159,11 +210,10 @@ export const make = (options: {
       return undefined
     }
     const reading = PullState.read(received, page)
-    const full = inbox.length >= MAX_WAITING_PAGES
     // A page that brings nothing new takes no room, and leaves no gap to ask again for.
-    if (reading._tag === "Gap" || (full && reading.cursor > received)) {
+    if (reading._tag === "Gap" || (isFull() && reading.cursor > received)) {
       gapUpTo = Math.max(gapUpTo, reading._tag === "Gap" ? reading.upTo : reading.cursor)
-      if (full) {
+      if (isFull()) {
         interrupt()
         owed = false
       }
@@ -176,6 +226,7 @@ export const make = (options: {
         Option.map(({ createdAt }) => createdAt),
         Option.getOrUndefined
       )
+      options.onEvents(reading.page.batch)
     }
     received = reading.cursor
     backendId = Option.some(page.backendId)
@@ -184,26 +235,29 @@ export const make = (options: {
     const says = reading.page.batch.length > 0 || (all && receivedAll !== true)
     if (says) receivedAll = all
     owed = !all
-    if (!says) return undefined
-    return { page: reading.page, cursor: received, createdAt: receivedAt, acknowledge: undefined }
+    return says ? reading.page : undefined
   }
 
-  const onChunk = (chunk: Frame.Chunk): void => {
+  const onChunk = ({ requestId, server, values }: Frame.Chunk, size: number): void => {
     if (ended !== undefined || wire === undefined) return
+    if (server?.sparingAcks === true) sparing = true
     owedSince = wire.now()
-    const waiting: Array<Waiting> = []
-    for (const page of chunk.values) {
-      const next = accept(page)
+    const pages: Array<Message.PullResponse> = []
+    for (const value of values) {
+      const page = accept(value)
       if (ended !== undefined) return
-      if (next !== undefined) waiting.push(next)
+      if (page !== undefined) pages.push(page)
       // Put off: the rest of the chunk comes again with the next request.
       if (id === undefined) break
     }
-    const last = waiting.pop()
+    const last = pages.pop()
     if (last === undefined) {
-      if (id !== undefined) wire.send(RequestText.ack(chunk.requestId))
+      if (id !== undefined) acknowledge(EMPTY)
     } else {
-      inbox.push(...waiting, { ...last, acknowledge: chunk.requestId })
+      if (inbox.length === 0) gatheredSince = wire.now()
+      for (const page of pages) inbox.push({ page, size: 0, acknowledge: undefined })
+      inbox.push({ page: last, size, acknowledge: requestId })
+      admit()
       news.unsafeOpen()
     }
     mendGap()
@@ -230,55 +284,72 @@ export const make = (options: {
     }
   }
 
+  /** For how long to wait, in ms, for more that is on its way and better comes together with what waits. */
+  const gathersFor = (): number =>
+    wire !== undefined
+    && ended === undefined
+    && owed
+    && events < MAX_EVENTS
+    && characters < MAX_CHARACTERS
+      ? gatheredSince + GATHER_WITHIN - wire.now()
+      : 0
+
+  /** What waits, as one page, up to what the consumer is given at once. */
+  const gather = (): Message.PullResponse | undefined => {
+    const pages = inbox.splice(0, admitted)
+    admitted = 0
+    events = 0
+    characters = 0
+    const last = pages.at(-1)?.page
+    return last === undefined || pages.length === 1
+      ? last
+      : { ...last, batch: pages.flatMap(({ page }) => page.batch) }
+  }
+
   const take: OpenPull["take"] = Effect.suspend(() => {
-    const next = inbox.shift()
-    if (next !== undefined) {
-      taken = next.cursor
-      takenAt = next.createdAt
-      takenAll = next.page.pageInfo._tag === "NoMore"
-      if (wire !== undefined) {
-        if (next.acknowledge !== undefined && next.acknowledge === id) {
-          wire.send(RequestText.ack(next.acknowledge))
-        }
-        owedSince = wire.now()
-        mendGap()
-      }
-      return Effect.succeed(Chunk.of(next.page))
+    if (ended === undefined && takenAll === false && wire === undefined) {
+      ended = Exit.fail(new ConnectionLost())
+      inbox.length = 0
+      admitted = 0
+    }
+    const wait = inbox.length === 0 ? 0 : gathersFor()
+    const page = wait > 0 ? undefined : gather()
+    if (page !== undefined) {
+      takenAll = page.pageInfo._tag === "NoMore"
+      admit()
+      mendGap()
+      return Effect.succeed(Chunk.of(page))
     }
     if (ended !== undefined) {
       return Exit.isSuccess(ended)
         ? Effect.fail(Option.none())
         : Effect.mapError(Effect.failCause(ended.cause), Option.some)
     }
-    if (takenAll === false && wire === undefined) {
-      ended = Exit.fail(new ConnectionLost())
-      return Effect.fail(Option.some(new ConnectionLost()))
-    }
     news.unsafeClose()
-    return Effect.zipRight(news.await, take)
+    const more = wait > 0 ? Effect.raceFirst(news.await, Effect.sleep(wait)) : news.await
+    return Effect.zipRight(more, take)
   })
 
   const isOwed = () =>
-    id !== undefined && inbox.length === 0 && (owed || received < Math.max(gapUpTo, expected))
+    id !== undefined
+    && inbox.length === admitted
+    && (owed || received < Math.max(gapUpTo, expected))
 
   const pull: OpenPull = {
+    live: options.live,
     take,
     onChunk,
     onExit,
     start: (next) => {
       if (ended !== undefined) return
       wire = next
+      sparing = false
       request(next)
     },
     lost: () => {
       wire = undefined
       id = undefined
       if (ended !== undefined) return
-      // What was not taken is pulled again: LiveStore handles no page while it is offline.
-      inbox = []
-      received = taken
-      receivedAt = takenAt
-      receivedAll = takenAll
       owed = false
       fruitless = 0
       news.unsafeOpen()

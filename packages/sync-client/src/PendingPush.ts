@@ -31,6 +31,8 @@ export interface PendingPush extends Exchange {
   readonly await: Effect.Effect<void, PushFailure>
   /** Ends it from this side. */
   readonly fail: (error: PushFailure) => void
+  /** Whether it went over more than one connection, so that it may be stored already. */
+  readonly isRepeated: () => boolean
 }
 
 /**
@@ -45,11 +47,13 @@ export const make = (options: {
   readonly backendId: Option.Option<string>
   readonly answerWithin: number
   readonly onHead: (head: LogEvent.SeqNum) => void
+  readonly onSent: () => void
 }): Effect.Effect<PendingPush> =>
   Effect.map(Deferred.make<void, PushFailure>(), (answer) => {
     let wire: Wire | undefined
     let id: Frame.RequestId | undefined
     let sentAt = 0
+    let times = 0
 
     const settle = (exit: Exit.Exit<void, PushFailure>): void => {
       id = undefined
@@ -59,10 +63,13 @@ export const make = (options: {
     const pending: PendingPush = {
       await: Deferred.await(answer),
       fail: (error) => settle(Exit.fail(error)),
+      isRepeated: () => times > 1,
       start: (next) => {
         wire = next
         id = next.claim(pending)
         sentAt = next.now()
+        times += 1
+        options.onSent()
         next.send(
           RequestText.push(id, next.claims, {
             events: options.part.events,

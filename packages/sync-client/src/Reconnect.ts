@@ -4,14 +4,17 @@
  *
  * @since 0.1.0
  */
-import type * as Socket from "@effect/platform/Socket"
-import { Handshake } from "@tidelog/sync-protocol"
+import * as Socket from "@effect/platform/Socket"
+import { Closing } from "@tidelog/sync-protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import * as Backoff from "./Backoff.ts"
 import * as Connection from "./Connection.ts"
+import * as Renewal from "./Renewal.ts"
+import type { StatusBoard } from "./StatusBoard.ts"
 import * as SyncSocket from "./SyncSocket.ts"
-import type { SyncStatus } from "./SyncStatus.ts"
 import type { Millis } from "./Timings.ts"
 
 /**
@@ -26,13 +29,18 @@ export interface Reconnect {
   /** Whether the next connection may be let in where this one was not: its payload is made anew. */
   readonly isFresh: boolean
   readonly timings: Millis
+  readonly backoff: Backoff.Backoff
   readonly requests: Connection.Requests
   /** Opened to connect at once: by the first use, and by `reconnect`. */
   readonly go: Effect.Latch
-  readonly setStatus: (status: SyncStatus) => Effect.Effect<void>
+  /** Opened when the device says that it has no network. */
+  readonly wentOffline: Effect.Latch
+  readonly board: StatusBoard
   readonly setConnected: (isConnected: boolean) => Effect.Effect<void>
-  /** The server refuses: what cannot wait fails. */
-  readonly onRefused: (code: number, reason: string) => Effect.Effect<void>
+  /** The server refuses: what cannot wait fails. `undefined`: it does no more. */
+  readonly onRefused: (
+    refused: { readonly code: number; readonly reason: string } | undefined
+  ) => void
   /** Whether the device believes to have a network. */
   readonly isDeviceOnline: () => boolean
   /** Takes secrets out of a server's words. */
@@ -45,6 +53,11 @@ export interface Reconnect {
  */
 const MAX_RENEWALS = 6
 
+/** A connection, with what ends it for good. */
+interface Opened extends Connection.Opened {
+  readonly close: Effect.Effect<void>
+}
+
 /**
  * Runs for ever, and never fails.
  *
@@ -54,64 +67,141 @@ const MAX_RENEWALS = 6
  * @since 0.1.0
  * @category running
  */
-export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebSocketConstructor> =>
+export const run = (
+  options: Reconnect
+): Effect.Effect<never, never, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
+    const { backoff, board, go, isFresh, timings } = options
+    const { backoffMax, provenAfter, renewBefore, returnWithin, spacing } = timings
+    const scope = yield* Effect.scope
+    const construct = yield* Socket.WebSocketConstructor
     let failures = 0
     /** Attempts in a row with a payload made anew, because the one before has ended. */
     let renewals = 0
     let warned = false
+    let isOnline = false
+    let next: Opened | undefined
 
     const onFirstFrame = Effect.gen(function* () {
+      if (isOnline) return
+      isOnline = true
       if (warned) yield* Effect.logInfo("sync connection is back")
       warned = false
-      yield* options.setStatus({ _tag: "Online", since: yield* Clock.currentTimeMillis })
+      yield* board.setState({ _tag: "Online", since: yield* Clock.currentTimeMillis })
       yield* options.setConnected(true)
     })
 
-    yield* options.go.await
+    /** Opens a connection that outlives whoever has opened it. */
+    const open = (isProven: boolean): Effect.Effect<Opened, SyncSocket.ConnectionEnd> =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Scope.fork(scope, scope.strategy), (own) => {
+          const close = Scope.close(own, Exit.void)
+          return restore(Scope.extend(Connection.open({ ...options, isProven }), own)).pipe(
+            Effect.map((opened) => ({ ...opened, close })),
+            Effect.onError(() => close)
+          )
+        })
+      ).pipe(Effect.provideService(Socket.WebSocketConstructor, construct))
+
+    const serve = Effect.fnUntraced(function* (opened: Opened) {
+      const renewal = yield* Renewal.make({ before: renewBefore, successor: open(true) })
+      const expiresIn = isFresh ? renewal.expiresIn : () => {}
+      const { expiresAt } = opened.credentials
+      if (expiresAt !== undefined) expiresIn(expiresAt - (yield* Clock.currentTimeMillis))
+      return yield* Connection.serve(opened, {
+        ...options,
+        onFirstFrame,
+        onGreeting: (greeting) => {
+          if (greeting.expiresIn !== undefined) expiresIn(greeting.expiresIn)
+        },
+        onRoundTrip: (roundTrip) => board.note({ roundTrip }),
+        onTraffic: (direction, bytes) => board.count(direction, 0, bytes),
+        renewed: renewal.renewed
+      })
+    })
+
+    const attempt = Effect.suspend(() =>
+      next === undefined ? open(false) : Effect.succeed(next)
+    ).pipe(
+      Effect.flatMap((opened) => Effect.ensuring(serve(opened), opened.close)),
+      Effect.catchAll((end) => Effect.succeed({ end, proven: false, next: undefined }))
+    )
+
+    /** Waits for the next attempt, or until it is wanted at once. */
+    const pause = Effect.fnUntraced(function* (wait: number, now: number, reason: string) {
+      options.wentOffline.unsafeClose()
+      if (options.isDeviceOnline()) {
+        const retryAt = now + wait
+        yield* board.setState({
+          _tag: "Waiting",
+          since: now,
+          attempt: failures + 1,
+          retryAt,
+          reason
+        })
+        const isOver = Effect.as(Effect.raceFirst(Effect.sleep(wait), go.await), true)
+        if (yield* Effect.raceFirst(isOver, Effect.as(options.wentOffline.await, false))) return
+      }
+      yield* board.setState({ _tag: "Offline", since: yield* Clock.currentTimeMillis })
+      // What the device says may be wrong.
+      yield* Effect.raceFirst(Effect.sleep(Math.max(wait, backoffMax)), go.await)
+    })
+
+    yield* go.await
     while (true) {
       // Whoever asks for a connection while one is being opened gets another attempt if it fails.
-      options.go.unsafeClose()
+      go.unsafeClose()
       const startedAt = yield* Clock.currentTimeMillis
-      yield* options.setStatus({ _tag: "Connecting", since: startedAt, attempt: failures + 1 })
-      const { end, proven } = yield* Connection.run({ ...options, onFirstFrame })
+      if (next === undefined) {
+        options.onRefused(undefined)
+        yield* board.setState({ _tag: "Connecting", since: startedAt, attempt: failures + 1 })
+      }
+      const outcome = yield* attempt
+      next = outcome.next
+      if (next !== undefined) continue
+      isOnline = false
       yield* options.setConnected(false)
 
+      const { end, proven } = outcome
       const now = yield* Clock.currentTimeMillis
       const reason = options.redact(end.reason)
+      board.note({ lastError: { at: now, message: reason } })
 
       // The credentials of a connection that worked have ended: there may be others by now, or soon.
-      if (now - startedAt >= options.timings.provenAfter) renewals = 0
+      if (now - startedAt >= provenAfter) renewals = 0
       const mayRenew =
-        options.isFresh
-        && end.code === Handshake.CloseCode.unauthorized
+        isFresh
+        && end.code === Closing.CloseCode.unauthorized
         && (renewals > 0 ? renewals < MAX_RENEWALS : proven)
-      if (Handshake.isRefusal(end.code) && !mayRenew) {
-        options.go.unsafeClose()
+      if (Closing.isRefusal(end.code) && !mayRenew) {
+        go.unsafeClose()
         failures = 0
         renewals = 0
         warned = true
-        yield* options.setStatus({ _tag: "Refused", since: now, code: end.code, reason })
-        yield* options.onRefused(end.code, reason)
+        backoff.reset()
+        yield* board.setState({ _tag: "Refused", since: now, code: end.code, reason })
+        options.onRefused({ code: end.code, reason })
         yield* Effect.annotateLogs(Effect.logWarning("sync connection refused"), {
           code: end.code,
           reason,
           nextAttempt: "when told to reconnect"
         })
-        yield* options.go.await
+        yield* go.await
         continue
       }
 
+      if (proven && renewals === 0) backoff.reset()
       renewals = mayRenew ? renewals + 1 : 0
       failures = proven || mayRenew ? 0 : failures + 1
-      const soonest = Math.max(0, startedAt + options.timings.spacing - now)
-      const wait = mayRenew
-        ? Math.max(soonest, yield* Backoff.delay(options.timings, renewals))
-        : failures > 0
-          ? yield* Backoff.delay(options.timings, failures)
-          : end.code === SyncSocket.LOST
-            ? soonest
-            : Math.max(soonest, yield* Backoff.upTo(options.timings.returnWithin))
+      const soonest = Math.max(0, startedAt + spacing - now)
+      const wait =
+        failures > 0
+          ? ((yield* backoff.next) ?? backoffMax)
+          : mayRenew
+            ? Math.max(soonest, (yield* backoff.next) ?? backoffMax)
+            : end.code === SyncSocket.LOST
+              ? soonest
+              : Math.max(soonest, yield* Backoff.upTo(returnWithin))
       if (!warned) {
         warned = true
         yield* Effect.annotateLogs(Effect.logWarning("sync connection lost"), {
@@ -120,12 +210,6 @@ export const run = (options: Reconnect): Effect.Effect<never, never, Socket.WebS
           nextAttempt: `in ${wait} ms`
         })
       }
-      if (wait <= 0) continue
-      yield* options.setStatus(
-        options.isDeviceOnline()
-          ? { _tag: "Waiting", since: now, attempt: failures + 1, retryAt: now + wait, reason }
-          : { _tag: "Offline", since: now }
-      )
-      yield* Effect.raceFirst(Effect.sleep(wait), options.go.await)
+      if (wait > 0) yield* pause(wait, now, reason)
     }
   }).pipe(Effect.annotateLogs({ storeId: options.storeId }))

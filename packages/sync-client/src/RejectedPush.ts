@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { type LogEvent, Refusal } from "@tidelog/sync-protocol"
+import type { LogEvent, Refusal } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import type { PushFailure } from "./PendingPush.ts"
 import type { Rejection } from "./SyncStatus.ts"
@@ -58,11 +58,12 @@ export const make = (options: {
       }),
     failed: ([first], error) =>
       Effect.clockWith((clock) => {
-        const refusal = error._tag === "UnknownError" ? Refusal.fromUnknownError(error) : undefined
-        if (refusal?.name !== "PushRejected" || first === undefined) return Effect.void
+        const cause = error._tag === "UnknownError" ? error.cause : undefined
+        const isRejected = cause instanceof Error && cause.name === PUSH_REJECTED
+        if (!isRejected || first === undefined) return Effect.void
         retried.unsafeClose()
         rejected = { event: first, at: clock.unsafeCurrentTimeMillis() }
-        return onChange({ seqNum: first.seqNum, name: first.name, reason: refusal.message })
+        return onChange({ seqNum: first.seqNum, name: first.name, reason: cause.message })
       }),
     accepted: Effect.suspend(() => {
       if (rejected === undefined) return Effect.void
@@ -72,6 +73,9 @@ export const make = (options: {
     retry: () => retried.unsafeOpen()
   }
 }
+
+/** The name of the server's refusal. */
+const PUSH_REJECTED: Refusal.RefusalName = "PushRejected"
 
 /** The same event, wherever others have moved it meanwhile. */
 const isAgain = (self: LogEvent.LogEvent, that: LogEvent.LogEvent): boolean =>

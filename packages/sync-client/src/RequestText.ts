@@ -4,7 +4,13 @@
  *
  * @since 0.1.0
  */
-import { Chunking, type Frame, type LogEvent, Message } from "@tidelog/sync-protocol"
+import {
+  Chunking,
+  type Frame,
+  type LogEvent,
+  type Message,
+  RequestTag
+} from "@tidelog/sync-protocol"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { EventTooLarge } from "./SyncClientError.ts"
@@ -41,8 +47,8 @@ export const pull = (
 ): string =>
   request(
     id,
-    Message.PULL,
-    `${claims},"live":${options.live},"cursor":${option(Option.map(options.cursor, (_) => JSON.stringify(_)))}`
+    RequestTag.PULL,
+    `${claims},"live":${options.live},"sparing":true,"cursor":${option(Option.map(options.cursor, (_) => JSON.stringify(_)))}`
   )
 
 /**
@@ -58,16 +64,18 @@ export const push = (
 ): string =>
   request(
     id,
-    Message.PUSH,
+    RequestTag.PUSH,
     `${claims},"batch":[${options.events.join(",")}],"backendId":${option(Option.map(options.backendId, (_) => JSON.stringify(_)))}`
   )
 
 /**
+ * `chunks`: how many are taken. Only who says that it understands that is told of more than one.
+ *
  * @since 0.1.0
  * @category texts
  */
-export const ack = (requestId: Frame.RequestId): string =>
-  `{"_tag":"Ack","requestId":"${requestId}"}`
+export const ack = (requestId: Frame.RequestId, chunks = 1): string =>
+  `{"_tag":"Ack","requestId":"${requestId}"${chunks > 1 ? `,"chunks":${chunks}` : ""}}`
 
 /**
  * @since 0.1.0

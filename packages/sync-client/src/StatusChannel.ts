@@ -5,14 +5,25 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import { isNudge, isQuestion, openChannel, post } from "./internal/statusMessages.ts"
+import type { Signal } from "./Device.ts"
+import { heard, openChannel, post } from "./internal/statusMessages.ts"
 import type { SyncStatus } from "./SyncStatus.ts"
 
 /**
+ * What a page may ask of the client.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Handlers {
+  readonly onSignal: (signal: Signal) => void
+  readonly onReconnect: () => void
+}
+
+/**
  * Answers whoever asks for the status of `storeId`, as long as the scope is open, and passes on what a page
- * has noticed. The result announces the present status unasked. Does nothing where there is no
+ * has noticed or wants. The result announces the present status unasked. Does nothing where there is no
  * BroadcastChannel.
  *
  * @since 0.1.0
@@ -20,22 +31,23 @@ import type { SyncStatus } from "./SyncStatus.ts"
  */
 export const publish = (
   storeId: string,
-  status: Effect.Effect<SyncStatus>,
-  onNudge: Effect.Effect<void>
-): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const runtime = yield* Effect.runtime()
-    const channel = yield* Effect.acquireRelease(
+  status: () => SyncStatus,
+  handlers: Handlers
+): Effect.Effect<() => void, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
       Effect.sync(() => openChannel(storeId)),
       (channel) => Effect.sync(() => channel?.close())
-    )
-    if (channel === undefined) return Effect.void
-    const announce = Effect.map(status, (status) => {
-      post(channel, { _tag: "Announcement", status })
-    })
-    channel.addEventListener("message", ({ data }) => {
-      if (isQuestion(data)) Runtime.runSync(runtime)(announce)
-      if (isNudge(data)) Runtime.runFork(runtime)(onNudge)
-    })
-    return announce
-  })
+    ),
+    (channel) => {
+      if (channel === undefined) return () => {}
+      const announce = () => post(channel, { _tag: "Announcement", status: status() })
+      channel.addEventListener("message", (event: MessageEvent<unknown>) => {
+        const message = heard(event)
+        if (message?._tag === "Question") announce()
+        else if (message?._tag === "Nudge") handlers.onSignal(message.signal)
+        else if (message?._tag === "Reconnect") handlers.onReconnect()
+      })
+      return announce
+    }
+  )

@@ -5,24 +5,27 @@
  */
 import type * as Socket from "@effect/platform/Socket"
 import type { LogEvent, Message } from "@tidelog/sync-protocol"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as AlreadyStored from "./AlreadyStored.ts"
+import * as Backoff from "./Backoff.ts"
 import type * as Connection from "./Connection.ts"
 import * as Credentials from "./Credentials.ts"
+import * as Device from "./Device.ts"
 import type { Exchange } from "./Exchange.ts"
 import * as OpenPull from "./OpenPull.ts"
 import * as PendingPush from "./PendingPush.ts"
 import * as Reconnect from "./Reconnect.ts"
 import * as RejectedPush from "./RejectedPush.ts"
 import * as RequestText from "./RequestText.ts"
-import * as StatusChannel from "./StatusChannel.ts"
+import * as StatusBoard from "./StatusBoard.ts"
 import {
   ConnectionRefused,
   type EventTooLarge,
@@ -31,6 +34,7 @@ import {
 } from "./SyncClientError.ts"
 import type { SyncStatus } from "./SyncStatus.ts"
 import * as Timings from "./Timings.ts"
+import * as Unconfirmed from "./Unconfirmed.ts"
 
 /**
  * A client of one store. Whatever the network does, its requests go on over the next connection.
@@ -83,8 +87,8 @@ export interface SyncClientService {
    */
   readonly reconnect: Effect.Effect<void>
   /**
-   * Something happened to the device or its network: pings now, or else connects now. A client that is not
-   * used yet, or refused, stays as it is.
+   * Something happened to the device or its network that its `Device` does not tell of: pings now, or else
+   * connects now. A client that is not used yet, or refused, stays as it is.
    */
   readonly probe: Effect.Effect<void>
 }
@@ -120,13 +124,21 @@ export interface Options {
   readonly storeId: string
   /**
    * What the server's authorisation asks for: any JSON value, or a function that returns, promises or succeeds
-   * with one, asked at each connection. Travels in the URL.
+   * with one, asked at each connection. Travels in the URL. If it has an `expiresAt` (epoch ms, a Date or an ISO
+   * string), a function is asked again before that.
    */
   readonly payload?: Credentials.PayloadSource
   /** Called with every status, the first included. What it throws is ignored. */
   readonly onStatus?: ((status: SyncStatus) => void) | undefined
   /** Whether the page may ask for the status, see `@tidelog/sync-client/status`. Default: yes. */
   readonly broadcastStatus?: boolean | undefined
+  /** What tells of the device's network and user. Default: the browser's events, where there are some. */
+  readonly device?: Device.Device | undefined
+  /**
+   * The waits between attempts to connect that fail in a row. Default: `Backoff.schedule` of the timings. One
+   * that ends goes on with waits of `backoffMax`.
+   */
+  readonly retrySchedule?: Schedule.Schedule<unknown> | undefined
   /** Changes to the default timings. */
   readonly timings?: Partial<Timings.Timings> | undefined
   /** Changes to the most that one push carries. */
@@ -148,7 +160,7 @@ export const make = (
   options: Options
 ): Effect.Effect<SyncClientService, InvalidOptions, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
-    const { payload, storeId } = options
+    const { device = Device.global, payload, storeId } = options
     const timings = Timings.toMillis(options.timings)
     const limits: RequestText.PushLimits = { ...RequestText.pushLimits, ...options.pushLimits }
     const { answerWithin, echoWithin } = timings
@@ -158,48 +170,11 @@ export const make = (
       Credentials.make({ ...options, payload: isFresh ? undefined : payload }),
       (message) => new InvalidOptions({ message })
     )
-    let hide = (text: string) => text
+    // While a connection is renewed there are two payloads.
+    let secrets: ReadonlyArray<Credentials.Credentials> = []
+    const hide = (text: string) => secrets.reduce((text, { hide }) => hide(text), text)
     const destination = Effect.tap(Credentials.take(options), (credentials) => {
-      ;({ hide } = credentials)
-    })
-
-    const status = yield* SubscriptionRef.make<SyncStatus>({
-      _tag: "Idle",
-      since: yield* Clock.currentTimeMillis
-    })
-    const isConnected = yield* SubscriptionRef.make(false)
-    const broadcast =
-      options.broadcastStatus === false
-        ? Effect.void
-        : yield* StatusChannel.publish(
-            storeId,
-            SubscriptionRef.get(status),
-            Effect.suspend(() => probe)
-          )
-    const announce = Effect.gen(function* () {
-      const { onStatus } = options
-      if (onStatus !== undefined) {
-        const current = yield* SubscriptionRef.get(status)
-        yield* Effect.ignore(Effect.try(() => onStatus(current)))
-      }
-      yield* broadcast
-    })
-    let rejection: SyncStatus["rejected"]
-    const setStatus = ({ rejected: _, ...next }: SyncStatus) =>
-      Effect.zipRight(
-        SubscriptionRef.set(
-          status,
-          rejection === undefined ? next : { ...next, rejected: rejection }
-        ),
-        announce
-      )
-    const rejected = RejectedPush.make({
-      after: timings.rejectedAfter,
-      onChange: (next) =>
-        Effect.suspend(() => {
-          rejection = next
-          return Effect.flatMap(SubscriptionRef.get(status), setStatus)
-        })
+      secrets = [credentials, ...secrets.slice(0, 1)]
     })
 
     let lastId = 0
@@ -214,6 +189,7 @@ export const make = (
     let refused: ConnectionRefused | undefined
 
     const go = yield* Effect.makeLatch(false)
+    const wentOffline = yield* Effect.makeLatch(false)
     const begin = (exchange: Exchange) => {
       if (requests.present === undefined) start()
       else exchange.start(requests.present.wire)
@@ -227,45 +203,72 @@ export const make = (
       started = true
       go.unsafeOpen()
     }
+    const probe = () => {
+      if (requests.present !== undefined) requests.present.probe()
+      // What is not needed yet, or refused, is not for the network to begin.
+      else if (started && refused === undefined) connectNow()
+    }
+    const reconnect = () => {
+      rejected.retry()
+      if (requests.present === undefined) connectNow()
+    }
+    const onSignal = (signal: Device.Signal) => {
+      if (signal === "offline") wentOffline.unsafeOpen()
+      // Without a network a socket may still look open, and no attempt is worth while.
+      if (signal !== "offline" || requests.present !== undefined) probe()
+    }
 
+    const board = yield* StatusBoard.make({
+      storeId,
+      onStatus: options.onStatus,
+      page: options.broadcastStatus === false ? undefined : { onSignal, onReconnect: reconnect }
+    })
+    const { note, status } = board
+    const rejected = RejectedPush.make({
+      after: timings.rejectedAfter,
+      onChange: (rejected) => {
+        note({ rejected })
+        return board.tell
+      }
+    })
+    const unconfirmed = Unconfirmed.make(note)
+
+    const isConnected = yield* SubscriptionRef.make(false)
     const setConnected = (next: boolean) =>
       Effect.flatMap(SubscriptionRef.get(isConnected), (current) =>
         current === next ? Effect.void : SubscriptionRef.set(isConnected, next)
       )
+    yield* Effect.addFinalizer(() => setConnected(false))
 
-    yield* announce
-    yield* Effect.addFinalizer(() =>
-      Effect.gen(function* () {
-        yield* setConnected(false)
-        yield* setStatus({ _tag: "Closed", since: yield* Clock.currentTimeMillis })
-      })
+    yield* Effect.acquireRelease(
+      Effect.sync(() => device.subscribe(onSignal)),
+      (stop) => Effect.sync(stop)
     )
     yield* Reconnect.run({
       storeId,
       destination,
       isFresh,
       timings,
+      backoff: Backoff.make(options.retrySchedule ?? Backoff.schedule(timings)),
       requests,
       go,
-      setStatus: (next) => {
-        if (next._tag === "Connecting") refused = undefined
-        return setStatus(next)
-      },
+      wentOffline,
+      board,
       setConnected,
-      onRefused: (code, reason) =>
-        Effect.sync(() => {
-          refused = new ConnectionRefused({ code, reason })
-          for (const pending of pushes) pending.fail(refused)
-        }),
-      isDeviceOnline,
-      redact: (text) => hide(text)
+      onRefused: (end) => {
+        refused = end && new ConnectionRefused(end)
+        if (refused !== undefined) for (const pending of pushes) pending.fail(refused)
+      },
+      isDeviceOnline: device.isOnline,
+      redact: hide
     }).pipe(Effect.forkScoped)
 
     const warn = (what: string, error: PushError | OpenPull.PullFailure) =>
-      Effect.annotateLogs(Effect.logWarning(what), {
-        storeId,
-        error: error._tag,
-        reason: hide(explain(error))
+      Effect.clockWith((clock) => {
+        const reason = hide(explain(error))
+        note({ lastError: { at: clock.unsafeCurrentTimeMillis(), message: reason } })
+        if (error._tag === "BackendIdMismatchError") unconfirmed.forget()
+        return Effect.annotateLogs(Effect.logWarning(what), { storeId, error: error._tag, reason })
       })
     /** A push is repeated by its caller: only the first of a row of failures is news. */
     let pushFailing = false
@@ -273,7 +276,16 @@ export const make = (
     const pull: SyncClientService["pull"] = ({ live, ...from }) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          const pull = OpenPull.make({ live, ...from, answerWithin, echoWithin })
+          const pull = OpenPull.make({
+            live,
+            ...from,
+            answerWithin,
+            echoWithin,
+            onEvents: (batch) => {
+              board.count("received", batch.length, 0)
+              unconfirmed.delivered(batch.map(({ eventEncoded }) => eventEncoded))
+            }
+          })
           pulls.add(pull)
           begin(pull)
           return pull
@@ -293,6 +305,7 @@ export const make = (
 
     const pushPart = Effect.fnUntraced(function* (
       part: RequestText.PushPart,
+      events: ReadonlyArray<LogEvent.LogEvent>,
       backendId: Option.Option<string>
     ) {
       if (refused !== undefined) return yield* refused
@@ -302,7 +315,8 @@ export const make = (
         answerWithin,
         onHead: (head) => {
           for (const pull of pulls) pull.expect(head)
-        }
+        },
+        onSent: () => board.count("sent", events.length, 0)
       })
       yield* Effect.acquireUseRelease(
         Effect.sync(() => {
@@ -314,7 +328,17 @@ export const make = (
           Effect.sync(() => {
             pushes.delete(pending)
           })
+      ).pipe(
+        Effect.catchTag("ServerAheadError", (error) =>
+          pending.isRepeated()
+            ? AlreadyStored.isStored(events, (cursor) =>
+                pull({ cursor, backendId, live: false })
+              ).pipe(Effect.flatMap((isStored) => (isStored ? Effect.void : error)))
+            : error
+        )
       )
+      const willEcho = [...pulls].some((pull) => pull.live)
+      unconfirmed.accepted(part.last, willEcho)
     })
 
     const push = Effect.fn("SyncClient.push")(
@@ -323,12 +347,14 @@ export const make = (
         { backendId }: { readonly backendId: Option.Option<string> }
       ) {
         yield* Effect.annotateCurrentSpan({ storeId, events: batch.length })
+        unconfirmed.pushing(batch)
         const parts = yield* RequestText.split(batch, limits)
         if (refused !== undefined) return yield* refused
         yield* rejected.before(batch)
         for (const part of parts) {
-          yield* Effect.tapError(pushPart(part, backendId), (error) =>
-            rejected.failed(batch.slice(part.from), error)
+          const events = batch.slice(part.from, part.from + part.events.length)
+          yield* Effect.tapError(pushPart(part, events, backendId), (error) =>
+            rejected.failed(events, error)
           )
           yield* rejected.accepted
         }
@@ -358,12 +384,6 @@ export const make = (
       Effect.flatMap(() => refused ?? Effect.never)
     )
 
-    const probe = Effect.sync(() => {
-      if (requests.present !== undefined) requests.present.probe()
-      // What is not needed yet, or refused, is not for the network to begin.
-      else if (started && refused === undefined) connectNow()
-    })
-
     return {
       pull,
       push,
@@ -386,11 +406,8 @@ export const make = (
         Effect.timeoutFail({ duration: PING_WITHIN, onTimeout: () => new PingTimeout() }),
         Effect.withSpan("SyncClient.ping")
       ),
-      reconnect: Effect.sync(() => {
-        rejected.retry()
-        if (requests.present === undefined) connectNow()
-      }),
-      probe
+      reconnect: Effect.sync(reconnect),
+      probe: Effect.sync(probe)
     }
   })
 
@@ -399,12 +416,6 @@ const explain = (error: PushError | OpenPull.PullFailure): string =>
   error._tag === "UnknownError" && error.cause instanceof Error
     ? error.cause.message
     : error.message
-
-/** What a device says that has a say in it: Node, for one, has none. */
-const isDeviceOnline = (): boolean => {
-  const { navigator } = globalThis
-  return navigator === undefined || !("onLine" in navigator) || navigator.onLine
-}
 
 /**
  * The client of a store, for as long as the Layer lives. Fails only if the options make no sense.

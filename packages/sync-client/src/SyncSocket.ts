@@ -51,6 +51,8 @@ export const lost = (reason: string, options?: { readonly broken: boolean }): Co
 export interface SyncSocket {
   /** The texts as they came. Fails with the end of the connection once they are taken. */
   readonly incoming: Mailbox.ReadonlyMailbox<string, ConnectionEnd>
+  /** Called as each text arrives, before anybody takes it. */
+  onText: (text: string) => void
   /** Sends a text. After the end it does nothing. */
   readonly send: (text: string) => void
   /** Ends the connection from this side: nothing that comes later is taken in. */
@@ -66,8 +68,6 @@ const OPEN = 1
  * Opens a WebSocket, and closes it with the scope. Nothing of it is heard after that, although its
  * frames may still arrive.
  *
- * `onText` is called as each text arrives, before anybody takes it.
- *
  * @since 0.1.0
  * @category constructors
  */
@@ -75,13 +75,13 @@ export const open = (options: {
   readonly url: string
   /** In ms. */
   readonly within: number
-  readonly onText: () => void
 }): Effect.Effect<SyncSocket, ConnectionEnd, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
     const construct = yield* Socket.WebSocketConstructor
     const incoming = yield* Mailbox.make<string, ConnectionEnd>()
     const opened = yield* Deferred.make<void, ConnectionEnd>()
     let ended = false
+    const opening: Pick<SyncSocket, "onText"> = { onText: () => {} }
 
     const end = (reason: ConnectionEnd): void => {
       ended = true
@@ -91,9 +91,11 @@ export const open = (options: {
     const onOpen = () => Deferred.unsafeDone(opened, Exit.void)
     const onMessage = (event: MessageEvent<unknown>) => {
       if (ended) return
-      options.onText()
-      if (typeof event.data === "string") incoming.unsafeOffer(event.data)
-      else end(lost("the server sent a binary frame", { broken: true }))
+      if (typeof event.data !== "string") {
+        return end(lost("the server sent a binary frame", { broken: true }))
+      }
+      opening.onText(event.data)
+      incoming.unsafeOffer(event.data)
     }
     // An `error` is always followed by a `close`, and says nothing that a program may read.
     const onClose = (event: CloseEvent) =>
@@ -126,10 +128,10 @@ export const open = (options: {
         onTimeout: () => lost("the server did not answer")
       })
     }
-    return {
+    return Object.assign(opening, {
       incoming,
       end,
-      send: (text) => {
+      send: (text: string) => {
         if (ended || socket.readyState !== OPEN) return
         try {
           socket.send(text)
@@ -137,7 +139,7 @@ export const open = (options: {
           end(lost("the connection cannot be written to"))
         }
       }
-    }
+    })
   })
 
 const describe = (event: CloseEvent): string =>

@@ -36,11 +36,57 @@ export const Rejection = Schema.Struct({
  */
 export type Rejection = typeof Rejection.Type
 
+/**
+ * What went in one direction, since the client was made. `bytes`: of frames, as UTF-8. `events`: of pages that
+ * were used, or of pushes; one that is sent again counts again.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Traffic = Schema.Struct({ events: Schema.Int, bytes: Schema.Int })
+
+/**
+ * What has gone wrong: when, in epoch ms, and what, for people.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Trouble = Schema.Struct({ at: Schema.Number, message: Schema.String })
+
+/**
+ * What is told in any state.
+ *
+ * - `unconfirmed`: events that were pushed, or are to be, and that the server has not confirmed: by their echo in
+ *   a pull, or, while there is none, by its answer. LiveStore pushes nothing while it is offline: see
+ *   `subscribeUnsynced` for what it holds back.
+ * - `confirmed`: the position of the last event that is known to be in the server's log; 0 if none is.
+ * - `received`, `sent`: what went in each direction.
+ * - `roundTrip`: ms that the answer to the last ping took; absent before the first.
+ * - `lastError`: how the last connection or request failed; absent if none has.
+ * - `rejected`: what is not stored because a rule of the app's is against it; absent if nothing is.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Progress = Schema.Struct({
+  unconfirmed: Schema.Int,
+  confirmed: Schema.Int,
+  received: Traffic,
+  sent: Traffic,
+  roundTrip: Schema.optional(Schema.Number),
+  lastError: Schema.optional(Trouble),
+  rejected: Schema.optional(Rejection)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Progress = typeof Progress.Type
+
 const since = {
   /** When the client came to this state, in epoch ms. */
-  since: Schema.Number,
-  /** In any state: what is not stored, because a rule of the app's is against it. */
-  rejected: Schema.optional(Rejection)
+  since: Schema.Number
 }
 
 /**
@@ -83,8 +129,8 @@ export const Waiting = Schema.TaggedStruct("Waiting", {
 })
 
 /**
- * As `Waiting`, and the device itself says that it has no network. It may be wrong, so the attempts
- * go on.
+ * Not connected, and the device itself says that it has no network. It may be wrong, so there is an attempt now
+ * and then; as soon as it says otherwise there is one at once.
  *
  * @since 0.1.0
  * @category states
@@ -113,20 +159,26 @@ export const Refused = Schema.TaggedStruct("Refused", {
 export const Closed = Schema.TaggedStruct("Closed", since)
 
 /**
- * How the client stands with its server: one of the states above, as JSON.
+ * One of the states above.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const SyncStatus = Schema.Union(
-  Idle,
-  Connecting,
-  Online,
-  Waiting,
-  Offline,
-  Refused,
-  Closed
-).annotations({ identifier: "SyncStatus" })
+export const State = Schema.Union(Idle, Connecting, Online, Waiting, Offline, Refused, Closed)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type State = typeof State.Type
+
+/**
+ * How the client stands with its server: its state, and what is told in any state. As JSON.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SyncStatus = Schema.extend(State, Progress).annotations({ identifier: "SyncStatus" })
 
 /**
  * @since 0.1.0

@@ -38,6 +38,8 @@ export interface Timings {
    * deployed: all of its clients come back at a time of their own.
    */
   readonly returnWithin: Duration.DurationInput
+  /** How long before a connection's authorisation ends it is renewed; of a shorter one, half its life. */
+  readonly renewBefore: Duration.DurationInput
   /** From one try to the next of a push that the app's own rules refuse. */
   readonly rejectedAfter: Duration.DurationInput
   /** From the start of one attempt to the start of a next one that would come at once. */
@@ -62,6 +64,7 @@ export const defaults: Timings = {
   backoffFirst: "250 millis",
   backoffMax: "30 seconds",
   returnWithin: "2 seconds",
+  renewBefore: "30 seconds",
   rejectedAfter: "30 seconds",
   spacing: "1 second"
 }

@@ -5,6 +5,7 @@
  */
 export * as Backoff from "./Backoff.ts"
 export * as Credentials from "./Credentials.ts"
+export * as Device from "./Device.ts"
 export * as LiveStore from "./LiveStore.ts"
 export * as SyncClient from "./SyncClient.ts"
 export * as SyncClientError from "./SyncClientError.ts"

@@ -79,9 +79,8 @@ describe("the payload of a connection", () => {
       expect(payloads(server.latest).url).toEqual({ token: "good" })
       expect(asked).toBe(failing.length)
       expect(JSON.stringify(seen)).not.toContain("s3cret")
-      expect(seen.flatMap((status) => (status._tag === "Waiting" ? [status.reason] : []))).toEqual([
-        "the payload could not be made",
-        "the payload could not be made",
+      const reasons = seen.flatMap((status) => (status._tag === "Waiting" ? [status.reason] : []))
+      expect([...new Set(reasons)]).toEqual([
         "the payload could not be made",
         "the payload took too long",
         expect.stringContaining("payload is no JSON value")

@@ -8,6 +8,7 @@ import {
   makeClient,
   makeOnline,
   page,
+  pageOf,
   seqNums,
   settle
 } from "./TestSocket.ts"
@@ -275,6 +276,137 @@ describe("Push", () => {
   )
 })
 
+describe("a push whose answer was lost", () => {
+  /** It goes over a second connection, where the server says that it is behind. */
+  const behind = Effect.gen(function* () {
+    const { client, server, socket } = yield* makeOnline()
+    const pushing = yield* Effect.fork(Effect.exit(push(client, 4, 6)))
+    yield* settle
+    socket.hangUp()
+    yield* advance("1 second")
+    const second = yield* answer(server)
+    const error = { _tag: "ServerAheadError", minimumExpectedNum: 6, providedNum: 4 }
+    second.fail(second.pushes[0]?.id ?? "", error)
+    yield* settle
+    const pull = second.pulls[0]
+    expect(pull).toMatchObject({
+      live: false,
+      cursor: Option.some({ eventSequenceNumber: 4, backendId: "backend-1" })
+    })
+    return { pushing, second, id: pull?.id ?? "" }
+  })
+
+  it.scoped("[CLIENT-5] and that the server does not know again is found in the log", () =>
+    Effect.gen(function* () {
+      const { id, pushing, second } = yield* behind
+      second.page(id, page(4, 5, 3), page(5, 8))
+      yield* settle
+      expect(yield* Fiber.join(pushing)).toEqual(Exit.void)
+      expect(second.interrupts).toEqual([id])
+    })
+  )
+
+  it.scoped("[CLIENT-5] or is not there: somebody else was first", () =>
+    Effect.gen(function* () {
+      const others = events(4, 6).map((event) => ({ ...event, clientId: "other" }))
+      for (const stored of [others, events(4, 5)]) {
+        const { id, pushing, second } = yield* behind
+        second.page(id, pageOf(stored))
+        second.say({ _tag: "Exit", requestId: id, exit: { _tag: "Success" } })
+        yield* settle
+        const exit = yield* Fiber.join(pushing)
+        expect(Exit.isFailure(exit) && exit.cause).toMatchObject({
+          error: { _tag: "ServerAheadError", minimumExpectedNum: 6 }
+        })
+      }
+    })
+  )
+
+  it.scoped("one that was sent once is behind, and nothing is looked up", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const pushing = yield* Effect.fork(Effect.exit(push(client, 4, 6)))
+      yield* settle
+      socket.fail("1", { _tag: "ServerAheadError", minimumExpectedNum: 6, providedNum: 4 })
+      yield* settle
+      expect(Exit.isFailure(yield* Fiber.join(pushing))).toBe(true)
+      expect(socket.pulls).toEqual([])
+    })
+  )
+})
+
+describe("what is not confirmed", () => {
+  it.scoped("[CLIENT-17] counts from the push until its echo", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      yield* Effect.forkScoped(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* settle
+      socket.page("1", page(0, 2))
+      yield* advance("1 second")
+      expect(yield* client.status.get).toMatchObject({ unconfirmed: 0, confirmed: 2 })
+      const pushing = yield* Effect.fork(push(client, 2, 5))
+      yield* advance("1 second")
+      expect(yield* client.status.get).toMatchObject({ unconfirmed: 3, confirmed: 2 })
+      socket.accepted("2")
+      yield* advance("1 second")
+      expect(yield* isRunning(pushing)).toBe(false)
+      expect(yield* client.status.get).toMatchObject({ unconfirmed: 3, confirmed: 2 })
+      // The next one begins, and the connection is lost, before the first has come back.
+      yield* Effect.fork(push(client, 5, 6))
+      yield* settle
+      socket.hangUp()
+      yield* advance("1 second")
+      expect(yield* client.status.get).toMatchObject({ unconfirmed: 4, confirmed: 2 })
+      const second = yield* answer(server)
+      second.page(second.pulls[0]?.id ?? "", page(2, 5))
+      yield* advance("1 second")
+      expect(yield* client.status.get).toMatchObject({ unconfirmed: 1, confirmed: 5 })
+      second.page(second.pulls[0]?.id ?? "", page(5, 6))
+      yield* advance("1 second")
+      expect(yield* client.status.get).toMatchObject({ unconfirmed: 0, confirmed: 6 })
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-17] is what somebody else's events have displaced, until it is pushed anew",
+    () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        yield* Effect.forkScoped(
+          Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+        )
+        yield* settle
+        const pushing = yield* Effect.fork(push(client, 0, 2))
+        yield* settle
+        const theirs = events(0, 3).map((event) => ({ ...event, clientId: "other" }))
+        socket.page("1", pageOf(theirs))
+        yield* advance("1 second")
+        expect(yield* client.status.get).toMatchObject({ unconfirmed: 2, confirmed: 3 })
+        yield* Fiber.interrupt(pushing)
+        yield* Effect.fork(push(client, 3, 5))
+        yield* advance("1 second")
+        expect(yield* client.status.get).toMatchObject({ unconfirmed: 2, confirmed: 3 })
+        socket.page("1", page(3, 5))
+        yield* advance("1 second")
+        expect(yield* client.status.get).toMatchObject({ unconfirmed: 0, confirmed: 5 })
+      })
+  )
+
+  it.scoped("[CLIENT-17] is nothing after the answer, where nobody pulls", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const pushing = yield* Effect.fork(push(client, 0, 2))
+      yield* settle
+      socket.accepted("1")
+      yield* advance("1 second")
+      yield* Fiber.join(pushing)
+      expect(yield* client.status.get).toMatchObject({ unconfirmed: 0, confirmed: 2 })
+    })
+  )
+})
+
 describe("a push that a rule of the app's refuses", () => {
   const refuse = (socket: TestSocket, id: string, name = "PushRejected") =>
     socket.fail(id, { _tag: "UnknownError", cause: { name, message: "not on Sundays" } })
@@ -308,7 +440,7 @@ describe("a push that a rule of the app's refuses", () => {
       socket.accepted(socket.pushes.at(-1)?.id ?? "")
       yield* settle
       expect(yield* isRunning(pushing)).toBe(false)
-      expect(yield* client.status.get).not.toHaveProperty("rejected")
+      expect((yield* client.status.get).rejected).toBeUndefined()
     })
   )
 

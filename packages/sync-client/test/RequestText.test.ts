@@ -25,7 +25,13 @@ describe("RequestText", () => {
           _tag: "Request",
           id: "7",
           tag: Message.PULL,
-          payload: Schema.encodeSync(Message.PullRequest)({ storeId, payload, live, cursor }),
+          payload: Schema.encodeSync(Message.PullRequest)({
+            storeId,
+            payload,
+            live,
+            cursor,
+            sparing: true
+          }),
           headers: []
         })
       )

@@ -10,6 +10,19 @@
 import * as Schema from "effect/Schema"
 import { PullResponse } from "./Message.ts"
 
+export {
+  /**
+   * @since 0.1.0
+   * @category constants
+   */
+  PING_TEXT,
+  /**
+   * @since 0.1.0
+   * @category constants
+   */
+  PONG_TEXT
+} from "./PingText.ts"
+
 /**
  * Names a request within its socket: 1 to 32 decimal digits (the official client counts up).
  *
@@ -47,12 +60,16 @@ export const Request = Schema.TaggedStruct("Request", {
 export type Request = typeof Request.Type
 
 /**
- * Takes one chunk of a request off the sender's window.
+ * Takes chunks of a request off the sender's window: one, or, to a server that has said that it understands
+ * that, `chunks` of them.
  *
  * @since 0.1.0
  * @category client frames
  */
-export const Ack = Schema.TaggedStruct("Ack", { requestId: RequestId })
+export const Ack = Schema.TaggedStruct("Ack", {
+  requestId: RequestId,
+  chunks: Schema.optional(Schema.Positive.pipe(Schema.int()))
+})
 
 /**
  * @since 0.1.0
@@ -105,14 +122,35 @@ export const ClientFrame = Schema.Union(Request, Ack, Interrupt, Ping, Eof)
 export type ClientFrame = typeof ClientFrame.Type
 
 /**
- * Pages of a pull: one or more.
+ * What a server of this project says of itself, with the first chunk of each pull.
+ *
+ * - `sparingAcks`: it understands an `Ack` of several chunks, and waits for none of ten live events.
+ * - `expiresIn`: ms from here on until the connection's authorisation ends; absent if it does not.
+ *
+ * @since 0.1.0
+ * @category server frames
+ */
+export const Greeting = Schema.Struct({
+  sparingAcks: Schema.optional(Schema.Boolean),
+  expiresIn: Schema.optional(Schema.JsonNumber)
+})
+
+/**
+ * @since 0.1.0
+ * @category server frames
+ */
+export type Greeting = typeof Greeting.Type
+
+/**
+ * Pages of a pull: one or more. `server`: an extension of this project.
  *
  * @since 0.1.0
  * @category server frames
  */
 export const Chunk = Schema.TaggedStruct("Chunk", {
   requestId: RequestId,
-  values: Schema.NonEmptyArray(PullResponse)
+  values: Schema.NonEmptyArray(PullResponse),
+  server: Schema.optional(Greeting)
 })
 
 /**
@@ -165,23 +203,6 @@ export const ServerFrame = Schema.Union(Chunk, Exit, Pong, Defect)
  * @category server frames
  */
 export type ServerFrame = typeof ServerFrame.Type
-
-/**
- * The text of a Ping and of a Pong. Byte for byte what the official sides send: the platform
- * answers the one with the other by comparing text.
- *
- * @since 0.1.0
- * @category constants
- */
-export const PING_TEXT = `{"_tag":"Ping"}`
-
-/**
- * A `Pong`, byte for byte.
- *
- * @since 0.1.0
- * @category constants
- */
-export const PONG_TEXT = `{"_tag":"Pong"}`
 
 /**
  * A client's frame as its text.

@@ -76,7 +76,7 @@ const usualFrame = (frame: Fields): Frame.ClientFrame | undefined => {
         : { _tag: "Request", id, tag, payload, headers: [] }
     }
     case "Ack":
-      return isRequestId(frame["requestId"])
+      return isRequestId(frame["requestId"]) && !("chunks" in frame)
         ? { _tag: "Ack", requestId: frame["requestId"] }
         : undefined
     default:

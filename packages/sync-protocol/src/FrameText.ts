@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { RequestId } from "./Frame.ts"
+import type { Greeting, RequestId } from "./Frame.ts"
 import type { LogEvent, SeqNum } from "./LogEvent.ts"
 import type { PageInfo } from "./Message.ts"
 import type { BackendId } from "./SyncError.ts"
@@ -62,6 +62,15 @@ const pageInfoText = (pageInfo: PageInfo): string =>
  */
 export const chunk = (requestId: RequestId, page: string): string =>
   `{"_tag":"Chunk","requestId":"${requestId}","values":[${page}]}`
+
+/**
+ * The same, of the first chunk of a pull, with what the server says of itself.
+ *
+ * @since 0.1.0
+ * @category texts
+ */
+export const firstChunk = (requestId: RequestId, page: string, server: Greeting): string =>
+  `{"_tag":"Chunk","requestId":"${requestId}","values":[${page}],"server":${JSON.stringify(server)}}`
 
 /**
  * The text of an `Exit` frame. `exit`: what the connection's dialect encoded.

@@ -1,32 +1,47 @@
 /**
- * The event as it travels and as it is stored, and the chain that orders events.
+ * The event as it travels and as it is stored.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { SeqNum } from "./SeqNum.ts"
 
-/**
- * A position in a store's log: an integer from 0 to 2^53 - 1. It grows along the chain, in steps
- * of one where LiveStore numbers, in larger ones where somebody else does.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const SeqNum = Schema.NonNegativeInt
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type SeqNum = typeof SeqNum.Type
-
-/**
- * The position before the first event: the head of an empty log, the parent of its first event.
- *
- * @since 0.1.0
- * @category constants
- */
-export const ROOT: SeqNum = 0
+export {
+  /**
+   * @since 0.1.0
+   * @category chain
+   */
+  findBrokenLink,
+  /**
+   * @since 0.1.0
+   * @category chain
+   */
+  isSame,
+  /**
+   * @since 0.1.0
+   * @category chain
+   */
+  isSameJson
+} from "./Chain.ts"
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  BrokenChain
+} from "./Chain.ts"
+export {
+  /**
+   * @since 0.1.0
+   * @category constants
+   */
+  ROOT,
+  /**
+   * @since 0.1.0
+   * @category schemas
+   */
+  SeqNum
+} from "./SeqNum.ts"
 
 /**
  * One event of a store, LiveStore's `LiveStoreEvent.Global.Encoded`.
@@ -51,84 +66,3 @@ export const LogEvent = Schema.Struct({
  * @category models
  */
 export type LogEvent = typeof LogEvent.Type
-
-/**
- * What is wrong with a batch as a chain.
- *
- * @since 0.1.0
- * @category models
- */
-export interface BrokenChain {
-  /** Index of the first event that does not continue the chain. */
-  readonly index: number
-  /** What is wrong with it, in words for the developer who sent it. */
-  readonly message: string
-}
-
-/**
- * Finds the first event of a batch that breaks the chain: its `seqNum` must exceed its
- * `parentSeqNum`, and its parent must be the event before it. Whether the first parent is the
- * head of the log is the log's own question. `undefined` if the batch is a chain.
- *
- * @since 0.1.0
- * @category chain
- */
-export const findBrokenLink = (batch: ReadonlyArray<LogEvent>): BrokenChain | undefined => {
-  let previous: LogEvent | undefined
-  for (const [index, event] of batch.entries()) {
-    if (event.seqNum <= event.parentSeqNum) {
-      return {
-        index,
-        message: `event ${event.seqNum} does not come after its parent ${event.parentSeqNum}`
-      }
-    }
-    if (previous !== undefined && event.parentSeqNum !== previous.seqNum) {
-      return {
-        index,
-        message: `event ${event.seqNum} follows ${previous.seqNum} but names ${event.parentSeqNum} as its parent`
-      }
-    }
-    previous = event
-  }
-  return undefined
-}
-
-/**
- * Whether two events are one and the same: equal positions, origin, name and arguments. Arguments
- * are compared as JSON values, whatever the order of their keys.
- *
- * @since 0.1.0
- * @category chain
- */
-export const isSame = (self: LogEvent, that: LogEvent): boolean =>
-  self.seqNum === that.seqNum
-  && self.parentSeqNum === that.parentSeqNum
-  && self.name === that.name
-  && self.clientId === that.clientId
-  && self.sessionId === that.sessionId
-  && isSameJson(self.args, that.args)
-
-/**
- * Whether two JSON values are equal, whatever the order of their keys. Without recursion: whoever
- * pushes an event chooses how deep its arguments go.
- *
- * @since 0.1.0
- * @category chain
- */
-export const isSameJson = (self: unknown, that: unknown): boolean => {
-  const pairs: Array<readonly [unknown, unknown]> = [[self, that]]
-  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
-    const [left, right] = pair
-    if (left === right) continue
-    if (!isContainer(left) || !isContainer(right)) return false
-    if (Array.isArray(left) !== Array.isArray(right)) return false
-    const entries = Object.entries(left)
-    const others = new Map(Object.entries(right))
-    if (entries.length !== others.size) return false
-    // A key that the other lacks reads as undefined there, which no JSON value is.
-    for (const [key, value] of entries) pairs.push([value, others.get(key)])
-  }
-  return true
-}
-
-const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null

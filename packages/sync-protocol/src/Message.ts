@@ -7,21 +7,18 @@ import * as Schema from "effect/Schema"
 import { LogEvent, SeqNum } from "./LogEvent.ts"
 import { BackendId } from "./SyncError.ts"
 
-/**
- * The request tags of LiveStore's WebSocket transport.
- *
- * @since 0.1.0
- * @category constants
- */
-export const PULL = "SyncWsRpc.Pull"
-
-/**
- * The tag of a push.
- *
- * @since 0.1.0
- * @category constants
- */
-export const PUSH = "SyncWsRpc.Push"
+export {
+  /**
+   * @since 0.1.0
+   * @category constants
+   */
+  PULL,
+  /**
+   * @since 0.1.0
+   * @category constants
+   */
+  PUSH
+} from "./RequestTag.ts"
 
 /**
  * Where a pull starts: after `eventSequenceNumber`, in the log named by `backendId`.
@@ -55,13 +52,16 @@ const claims = {
  * Asks for all events after `cursor` (`None`: from the start), and, if `live`, for every later one
  * as it comes.
  *
+ * `sparing`: an extension of this project. Whoever asks may owe the acknowledgements of up to nine live events.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const PullRequest = Schema.Struct({
   ...claims,
   live: Schema.Boolean,
-  cursor: Schema.Option(Cursor)
+  cursor: Schema.Option(Cursor),
+  sparing: Schema.optional(Schema.Boolean)
 }).annotations({ identifier: "PullRequest" })
 
 /**

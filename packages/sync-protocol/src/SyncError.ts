@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { SeqNum } from "./LogEvent.ts"
+import { SeqNum } from "./SeqNum.ts"
 
 /**
  * Names one incarnation of a store's log. It changes when the log is reset or replaced, so that a

@@ -3,7 +3,10 @@
  *
  * @since 0.1.0
  */
+export * as Chain from "./Chain.ts"
 export * as Chunking from "./Chunking.ts"
+export * as Closing from "./Closing.ts"
+export * as ConnectionUrl from "./ConnectionUrl.ts"
 export * as Dialect from "./Dialect.ts"
 export * as Frame from "./Frame.ts"
 export * as FrameReader from "./FrameReader.ts"
@@ -12,5 +15,10 @@ export * as Handshake from "./Handshake.ts"
 export * as Limits from "./Limits.ts"
 export * as LogEvent from "./LogEvent.ts"
 export * as Message from "./Message.ts"
+export * as PingText from "./PingText.ts"
 export * as Refusal from "./Refusal.ts"
+export * as RequestTag from "./RequestTag.ts"
+export * as SeqNum from "./SeqNum.ts"
+export * as ServerFrameReader from "./ServerFrameReader.ts"
+export * as Sparing from "./Sparing.ts"
 export * as SyncError from "./SyncError.ts"

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Frame from "../src/Frame.ts"
 import * as FrameReader from "../src/FrameReader.ts"
 import * as Message from "../src/Message.ts"
+import { anything, id, loosely, position, text } from "./utils/loosely.ts"
 
 const seeded = { fastCheck: { seed: 20_260_801, numRuns: 400 } }
 
@@ -17,38 +18,6 @@ const bySchema = {
 /** What was read, or that nothing could be. */
 const outcome = <A, E>(read: Either.Either<A, E>) =>
   Either.match(read, { onLeft: () => "unreadable", onRight: (value) => ({ value }) })
-
-type Json = { [key: string]: unknown }
-
-const text = FastCheck.oneof(FastCheck.string(), FastCheck.string16bits())
-const position = FastCheck.oneof(
-  { weight: 6, arbitrary: FastCheck.nat() },
-  { weight: 6, arbitrary: FastCheck.maxSafeNat() },
-  { weight: 1, arbitrary: FastCheck.constantFrom(-1, -0, 0.5, 2 ** 53, 1e300, null, "7") }
-)
-const id = FastCheck.oneof(
-  { weight: 4, arbitrary: FastCheck.stringMatching(/^[0-9]{1,32}$/) },
-  { weight: 1, arbitrary: FastCheck.constantFrom("", "1".repeat(33), " 1", "1\n", "٣", 7, null) }
-)
-const anything = FastCheck.jsonValue({ maxDepth: 2 })
-
-/** An object with each of some keys, or without, or with something else in its place. */
-const loosely = (fields: { readonly [key: string]: FastCheck.Arbitrary<unknown> }) =>
-  FastCheck.tuple(
-    FastCheck.record(fields),
-    FastCheck.oneof(
-      { weight: 9, arbitrary: FastCheck.constant(null) },
-      { weight: 1, arbitrary: FastCheck.constantFrom(...Object.keys(fields)) }
-    ),
-    FastCheck.option(anything, { nil: undefined }),
-    FastCheck.option(FastCheck.dictionary(FastCheck.constantFrom("extra", "sampled"), anything))
-  ).map(([object, key, other, extra]): Json => {
-    const result: Json = { ...object, ...extra }
-    if (key === null) return result
-    if (other === undefined) delete result[key]
-    else result[key] = other
-    return result
-  })
 
 const event = loosely({
   name: text,
@@ -95,7 +64,8 @@ const frame = FastCheck.oneof(
   loosely({
     _tag: FastCheck.constantFrom("Ack", "Interrupt", "Ping", "Eof", "Pong"),
     requestId: id
-  })
+  }),
+  loosely({ _tag: FastCheck.constant("Ack"), requestId: id, chunks: position })
 )
 
 describe("FrameReader", () => {

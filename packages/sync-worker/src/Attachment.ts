@@ -56,16 +56,24 @@ const Attachment = Schema.parseJson(
 function SubscriptionTuple() {
   const { cursor, inFlight, live, requestId, started } = SubscriptionState.fields
   return Schema.transform(
-    Schema.Tuple(requestId, cursor, inFlight, live, started),
+    Schema.Tuple(
+      requestId,
+      cursor,
+      inFlight,
+      live,
+      started,
+      Schema.optionalElement(Schema.Literal(true))
+    ),
     Schema.typeSchema(SubscriptionState),
     {
       strict: true,
-      decode: ([requestId, cursor, inFlight, live, started]) => ({
+      decode: ([requestId, cursor, inFlight, live, started, sparing = false]) => ({
         requestId,
         cursor,
         inFlight,
         live,
-        started
+        started,
+        sparing
       }),
       encode: (state) => toRow(state)
     }
@@ -88,8 +96,10 @@ const bucketRow = ({ at, tokens }: Bucket) => [Math.floor(tokens), at] as const
 const toBucket = (bucket: Bucket | undefined) =>
   bucket !== undefined && Number.isFinite(bucket.tokens) ? bucketRow(bucket) : undefined
 
-const toRow = (state: SubscriptionState) =>
-  [state.requestId, state.cursor, state.inFlight, state.live, state.started] as const
+const toRow = ({ cursor, inFlight, live, requestId, sparing, started }: SubscriptionState) =>
+  sparing
+    ? ([requestId, cursor, inFlight, live, started, sparing] as const)
+    : ([requestId, cursor, inFlight, live, started] as const)
 
 const decodeText = Schema.decodeUnknownEither(Attachment)
 

@@ -20,6 +20,8 @@ import type * as RateLimit from "./RateLimit.ts"
 export interface Subscription {
   readonly requestId: Frame.RequestId
   readonly live: boolean
+  /** Whether its reader may owe acknowledgements of live events. */
+  readonly sparing: boolean
   cursor: LogEvent.SeqNum
   inFlight: number
   started: boolean
@@ -58,10 +60,11 @@ export interface Client {
  * @category constructors
  */
 export const makeSubscription = (
-  state: Pick<SubscriptionState, "requestId" | "live" | "cursor">
+  state: Pick<SubscriptionState, "requestId" | "live" | "sparing" | "cursor">
 ): Subscription => ({
   requestId: state.requestId,
   live: state.live,
+  sparing: state.sparing,
   cursor: state.cursor,
   inFlight: 0,
   started: false,

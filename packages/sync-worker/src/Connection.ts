@@ -39,6 +39,7 @@ export type Session = typeof Session.Type
  * - `cursor`: the last event that was sent.
  * - `inFlight`: chunks sent and not yet acknowledged.
  * - `started`: whether a first page was sent.
+ * - `sparing`: whether its reader may owe acknowledgements of live events.
  *
  * @since 0.1.0
  * @category schemas
@@ -48,7 +49,8 @@ export const SubscriptionState = Schema.Struct({
   live: Schema.Boolean,
   cursor: LogEvent.SeqNum,
   inFlight: Schema.NonNegativeInt,
-  started: Schema.Boolean
+  started: Schema.Boolean,
+  sparing: Schema.Boolean
 })
 
 /**

@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import { FrameText } from "@tidelog/sync-protocol"
+import { FrameText, Sparing } from "@tidelog/sync-protocol"
 import type { Frame, Limits, LogEvent } from "@tidelog/sync-protocol"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AlarmService } from "./Alarm.ts"
 import * as Client from "./Client.ts"
-import type { SubscriptionState } from "./Connection.ts"
+import type { Session, SubscriptionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import type { EventLogService, LogReplaced, StorageError } from "./EventLog.ts"
 import type { Head } from "./Head.ts"
@@ -56,10 +56,11 @@ export interface Delivery {
   /** Whether an acknowledgement answers a chunk that was sent. */
   readonly isOwed: (client: Client.Client, requestId: Frame.RequestId) => boolean
 
-  /** Takes one chunk of a pull off its window. The pull, if there is one that was owed this. */
+  /** Takes chunks of a pull off its window. The pull, if there is one that was owed this. */
   readonly acknowledge: (
     client: Client.Client,
-    requestId: Frame.RequestId
+    requestId: Frame.RequestId,
+    chunks: number
   ) => Client.Subscription | undefined
 
   /**
@@ -102,8 +103,8 @@ export const make = (options: {
     const subscriptions: Array<SubscriptionState> = []
     for (const subscription of client.subscriptions.values()) {
       if (!subscription.admitted) continue
-      const { cursor, inFlight, live, requestId, started } = subscription
-      subscriptions.push({ cursor, inFlight, live, requestId, started })
+      const { cursor, inFlight, live, requestId, sparing, started } = subscription
+      subscriptions.push({ cursor, inFlight, live, requestId, sparing, started })
     }
     if (subscriptions.length > 0) client.pullBy = undefined
     else if (client.pullBy === undefined) {
@@ -124,9 +125,16 @@ export const make = (options: {
     tail.head() - cursor <= Pace.NEAR || cursor >= tail.headBefore()
 
   const window = (subscription: Client.Subscription, urgent: boolean) =>
-    urgent || isNear(subscription)
+    (subscription.sparing ? Sparing.MAX_OWED : 0)
+    + (urgent || isNear(subscription)
       ? limits.maxChunksInFlight
-      : Math.min(limits.maxChunksInFlight, Pace.MAX_IN_FLIGHT)
+      : Math.min(limits.maxChunksInFlight, Pace.MAX_IN_FLIGHT))
+
+  /** What a reader that knows this project is told of the server. */
+  const greeting = ({ expiresAt }: Session): Frame.Greeting =>
+    expiresAt === undefined
+      ? { sparingAcks: true }
+      : { sparingAcks: true, expiresIn: expiresAt - clock.unsafeCurrentTimeMillis() }
 
   /** Whether there is something to send, and somebody who takes it. */
   const isDue = (client: Client.Client, subscription: Client.Subscription, urgent = false) =>
@@ -136,14 +144,19 @@ export const make = (options: {
     && (!subscription.started || subscription.cursor < tail.head())
 
   const deliver = (client: Client.Client, subscription: Client.Subscription, page: Page) => {
-    client.connection.send(FrameText.chunk(subscription.requestId, page.text))
+    const { requestId, sparing, started } = subscription
+    client.connection.send(
+      sparing && !started
+        ? FrameText.firstChunk(requestId, page.text, greeting(client.connection.session))
+        : FrameText.chunk(requestId, page.text)
+    )
     hooks.onPullRes?.(page.text, client.connection.session)
     subscription.cursor = page.upTo
     subscription.inFlight += 1
     subscription.started = true
     if (!subscription.live && page.upTo >= tail.head()) {
-      client.subscriptions.delete(subscription.requestId)
-      Client.sendExit(client, subscription.requestId, Exit.void)
+      client.subscriptions.delete(requestId)
+      Client.sendExit(client, requestId, Exit.void)
     }
   }
 
@@ -236,10 +249,10 @@ export const make = (options: {
       return removed
     },
     isOwed: (client, requestId) => (client.subscriptions.get(requestId)?.inFlight ?? 0) > 0,
-    acknowledge: (client, requestId) => {
+    acknowledge: (client, requestId, chunks) => {
       const subscription = client.subscriptions.get(requestId)
       if (subscription === undefined || subscription.inFlight === 0) return undefined
-      subscription.inFlight -= 1
+      subscription.inFlight = Math.max(0, subscription.inFlight - chunks)
       save(client)
       return subscription
     },

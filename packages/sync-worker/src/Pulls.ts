@@ -123,6 +123,7 @@ export const make = (options: {
         const subscription = Client.makeSubscription({
           requestId,
           live: request.live,
+          sparing: request.sparing === true,
           cursor: Option.match(request.cursor, {
             onNone: () => LogEvent.ROOT,
             onSome: (cursor) => cursor.eventSequenceNumber

@@ -278,8 +278,8 @@ export const make: Effect.Effect<
     }
   }
 
-  const acknowledge = (client: Client.Client, requestId: Frame.RequestId) => {
-    const subscription = delivery.acknowledge(client, requestId)
+  const acknowledge = (client: Client.Client, { chunks = 1, requestId }: Frame.Ack) => {
+    const subscription = delivery.acknowledge(client, requestId, chunks)
     return subscription === undefined || delivery.pumpFromMemory(client, subscription)
       ? Effect.void
       : clients.pump(client, subscription)
@@ -301,7 +301,7 @@ export const make: Effect.Effect<
       case "Request":
         return request(client, frame, size)
       case "Ack":
-        return acknowledge(client, frame.requestId)
+        return acknowledge(client, frame)
       case "Interrupt":
         return interrupt(client, frame.requestId)
       case "Ping":

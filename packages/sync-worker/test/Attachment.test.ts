@@ -27,6 +27,7 @@ const subscription: FastCheck.Arbitrary<SubscriptionState> = FastCheck.record({
   live: FastCheck.boolean(),
   cursor: FastCheck.maxSafeNat(),
   inFlight: FastCheck.nat({ max: 16 }),
+  sparing: FastCheck.boolean(),
   started: FastCheck.boolean()
 })
 
@@ -47,7 +48,8 @@ const LARGEST: SubscriptionState = {
   requestId: "9".repeat(32),
   live: false,
   cursor: Number.MAX_SAFE_INTEGER,
-  inFlight: 16,
+  inFlight: 25,
+  sparing: true,
   started: false
 }
 
@@ -132,7 +134,7 @@ describe("Attachment", () => {
     )
     expect(rest).toEqual({ version, session })
     expect(subscriptions).toEqual([
-      { requestId: "7", cursor: 41, inFlight: 2, live: true, started: true }
+      { requestId: "7", cursor: 41, inFlight: 2, live: true, started: true, sparing: false }
     ])
   })
 

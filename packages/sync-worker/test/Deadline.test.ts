@@ -203,7 +203,14 @@ describe("an authorisation that ends", () => {
       const { asked } = yield* TestAlarm
       yield* TestClock.adjust("1 seconds")
       yield* (yield* connect()).say(Frames.push("1", events(1)))
-      const subscription = { requestId: "1", cursor: 0, inFlight: 0, live: true, started: true }
+      const subscription = {
+        requestId: "1",
+        cursor: 0,
+        inFlight: 0,
+        live: true,
+        started: true,
+        sparing: false
+      }
       const client = yield* resume({ subscriptions: [subscription] }, { expiresAt: 900 })
       expect(client.texts).toEqual([])
       expect(asked.at(-1)).toBe(900)
@@ -348,7 +355,14 @@ testServer(
   "[LIMIT-9] no alarm is asked for by a connection that pulls and whose authorisation lasts",
   Effect.gen(function* () {
     const { asked } = yield* TestAlarm
-    const subscription = { requestId: "1", cursor: 0, inFlight: 0, live: true, started: true }
+    const subscription = {
+      requestId: "1",
+      cursor: 0,
+      inFlight: 0,
+      live: true,
+      started: true,
+      sparing: false
+    }
     const client = yield* resume({ subscriptions: [subscription] })
     yield* client.say(Frames.push("2", events(1)))
     yield* client.say(Frames.ack("1"))

@@ -709,7 +709,9 @@ describe("a log that cannot be read", () => {
       const log = yield* TestLog.TestLog
       yield* withHistory(3)
       log.next("read", TestLog.failBefore)
-      const states = [{ requestId: "1", live: true, cursor: 1, inFlight: 0, started: true }]
+      const states = [
+        { requestId: "1", live: true, cursor: 1, inFlight: 0, started: true, sparing: false }
+      ]
       const unlucky = yield* connect(states)
       const lucky = yield* connect(states)
       expect(unlucky.closed).toMatchObject({ code: 1013 })

@@ -200,7 +200,7 @@ describe("an open pull", () => {
     Effect.gen(function* () {
       const { backendId } = (yield* TestLog.TestLog).behind
       yield* push(events(1, 5))
-      const pull = { live: true, inFlight: 0, started: true }
+      const pull = { live: true, inFlight: 0, started: true, sparing: false }
       const reader = yield* connect([
         { ...pull, requestId: "1", cursor: 10 },
         { ...pull, requestId: "2", cursor: 5 },
@@ -296,7 +296,14 @@ describe("a log that was replaced, or is gone", () => {
     Effect.gen(function* () {
       const { behind } = yield* TestLog.TestLog
       yield* push(events(1, 20))
-      const pull = { requestId: "1", live: true, inFlight: 0, started: true, cursor: 10 }
+      const pull = {
+        requestId: "1",
+        live: true,
+        inFlight: 0,
+        started: true,
+        sparing: false,
+        cursor: 10
+      }
       const other = yield* connect([pull], {}, { backendId: "another" })
       expect(other.closed).toEqual(restart)
       expect(other.frames).toEqual([])

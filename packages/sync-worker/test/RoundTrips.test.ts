@@ -88,7 +88,14 @@ describe("round trips to the storage", () => {
         yield* Effect.provide(push(1, 5), server)
         trips()
         const wake = Effect.gen(function* () {
-          const state = { requestId: "1", live: true, cursor: 5, inFlight: 0, started: true }
+          const state = {
+            requestId: "1",
+            live: true,
+            cursor: 5,
+            inFlight: 0,
+            started: true,
+            sparing: false
+          }
           const readers = yield* Effect.forEach(range(1, 20), () => connect([state]))
           expect(trips()).toEqual(["open the log"])
           yield* push(6)

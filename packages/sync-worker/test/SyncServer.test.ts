@@ -190,7 +190,7 @@ describe("refusals", () => {
         yield* pusher.say(Frames.push("1", events(1, 3)))
         log.cutBehind(1)
         yield* pusher.say(Frames.push("2", events(2, 2, { clientId: "other" })))
-        const pull = { requestId: "1", live: true, inFlight: 0, started: true }
+        const pull = { requestId: "1", live: true, inFlight: 0, started: true, sparing: false }
         yield* connect([{ ...pull, cursor: 9 }], { connectionId: "c-woken" })
         const refused = [...connectionIds, "c-woken"].map((connectionId) => ({
           message: ["request refused"],

@@ -1,38 +1,19 @@
+import type { Signal } from "../Device.ts"
 import type { SyncStatus } from "../SyncStatus.ts"
 
 /** Where a store's status is published: a BroadcastChannel of this name, within the app's origin. */
-export const channelName = (storeId: string): string => `tidelog/status/1/${storeId}`
+export const channelName = (storeId: string): string => `tidelog/status/2/${storeId}`
 
-/** A newcomer's question for the present status. */
-export interface Question {
-  readonly _tag: "Question"
-}
-
-/** The page has seen something that the client cannot: the network is back, or somebody looks again. */
-export interface Nudge {
-  readonly _tag: "Nudge"
-}
+/** What a page says to the store's client: it is new, has noticed something, or wants it to connect. */
+export type PageMessage =
+  | { readonly _tag: "Question" | "Reconnect" }
+  | { readonly _tag: "Nudge"; readonly signal: Signal }
 
 /** The present status: as an answer, and whenever it changes. */
 export interface Announcement {
   readonly _tag: "Announcement"
   readonly status: SyncStatus
 }
-
-const hasTag = (value: unknown): value is { readonly _tag: unknown } =>
-  typeof value === "object" && value !== null && "_tag" in value
-
-export const isQuestion = (value: unknown): value is Question =>
-  hasTag(value) && value._tag === "Question"
-
-export const isNudge = (value: unknown): value is Nudge => hasTag(value) && value._tag === "Nudge"
-
-/**
- * The channel's name holds the version of its messages, and only the app's own code writes to it, so
- * the tag is proof enough: the page side does without a Schema.
- */
-export const isAnnouncement = (value: unknown): value is Announcement =>
-  hasTag(value) && value._tag === "Announcement" && "status" in value && hasTag(value.status)
 
 /** A BroadcastChannel that keeps no Node process alive, if the runtime has such channels. */
 export const openChannel = (storeId: string): BroadcastChannel | undefined => {
@@ -43,7 +24,17 @@ export const openChannel = (storeId: string): BroadcastChannel | undefined => {
   return channel
 }
 
-export const post = (channel: BroadcastChannel, message: Question | Nudge | Announcement): void => {
+/**
+ * What was said on the channel. Its name holds the version of its messages, and only the app's own code writes
+ * to it, so the form is taken for granted: a page does without a Schema.
+ */
+export const heard = ({ data }: MessageEvent<unknown>): PageMessage | Announcement | undefined =>
+  isMessage(data) ? data : undefined
+
+const isMessage = (data: unknown): data is PageMessage | Announcement =>
+  typeof data === "object" && data !== null && "_tag" in data
+
+export const post = (channel: BroadcastChannel, message: PageMessage | Announcement): void => {
   // A BroadcastChannel never leaves its origin, so it has no target to name.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
   channel.postMessage(message)

@@ -44,6 +44,7 @@ export const pull = (
     readonly after?: number
     readonly backendId?: string
     readonly createdAt?: string
+    readonly sparing?: boolean
   } = {}
 ) =>
   request(
@@ -52,6 +53,7 @@ export const pull = (
     encodePull({
       storeId: STORE_ID,
       live: options.live ?? true,
+      ...(options.sparing === true && { sparing: true }),
       cursor: Option.map(Option.fromNullable(options.after), (eventSequenceNumber) => ({
         backendId: options.backendId ?? "",
         eventSequenceNumber,
@@ -78,7 +80,9 @@ export const push = (
 /** A request of a kind that no server has. */
 export const unknownRequest = (id: string) => request(id, "SyncWsRpc.Nope", {})
 
-export const ack = (requestId: string) => encodeFrame({ _tag: "Ack", requestId })
+/** `chunks`: how many it takes off the window, if not one. */
+export const ack = (requestId: string, chunks?: number) =>
+  encodeFrame({ _tag: "Ack", requestId, ...(chunks !== undefined && { chunks }) })
 
 export const interrupt = (requestId: string) => encodeFrame({ _tag: "Interrupt", requestId })
 

@@ -1,0 +1,184 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Option, Stream } from "effect"
+import type { SyncClient, SyncStatus } from "../src/index.ts"
+import { advance, answer, events, makeOnline, page, seqNums, settle } from "./TestSocket.ts"
+
+/** A client whose token changes, what it pulls, and what its app is told meanwhile. */
+const start = (payload?: () => unknown) =>
+  Effect.gen(function* () {
+    let made = 0
+    const statuses: Array<SyncStatus.SyncStatus> = []
+    const connected: Array<boolean> = []
+    const pulled: Array<number> = []
+    const online = yield* makeOnline({
+      payload: payload ?? (() => ({ token: `token-${++made}` })),
+      onStatus: (status) => statuses.push(status)
+    })
+    yield* online.client.isConnected.changes.pipe(
+      Stream.runForEach((isConnected) => Effect.sync(() => connected.push(isConnected))),
+      Effect.forkScoped
+    )
+    const pulling = yield* online.client
+      .pull({ cursor: 0, backendId: Option.none(), live: true })
+      .pipe(
+        Stream.runForEach((page) => Effect.sync(() => pulled.push(...seqNums(page)))),
+        Effect.forkScoped
+      )
+    yield* settle
+    const states = () =>
+      statuses.map(({ _tag }) => _tag).filter((state, index, all) => state !== all[index - 1])
+    return { ...online, connected, pulled, pulling, states, made: () => made }
+  })
+
+const expiring = (expiresIn: number) => ({ sparingAcks: true, expiresIn })
+
+const push = (client: SyncClient.SyncClientService, from: number, to: number) =>
+  client.push(events(from, to), { backendId: Option.some("backend-1") })
+
+describe("an authorisation that ends", () => {
+  it.scoped("[CLIENT-18] is renewed ahead, at the cursor, and the app never sees it", () =>
+    Effect.gen(function* () {
+      const { client, connected, pulled, server, socket, states } = yield* start()
+      socket.say({
+        _tag: "Chunk",
+        requestId: "1",
+        values: [page(0, 3)],
+        server: expiring(120_000)
+      })
+      yield* advance("89 seconds")
+      expect(server.sockets).toHaveLength(1)
+      const pushing = yield* Effect.fork(push(client, 3, 4))
+      yield* advance("1 second")
+      expect(server.sockets).toHaveLength(2)
+      const second = server.latest
+      expect(new URL(second.url).searchParams.get("payload")).toContain("token-2")
+      // Until it answers, the first one is in use.
+      second.answersPings = false
+      second.accept()
+      socket.page("1", page(3, 5))
+      yield* settle
+      expect(pulled).toEqual([1, 2, 3, 4, 5])
+      expect(socket.closedWith).toBeUndefined()
+      second.sayText(`{"_tag":"Pong"}`)
+      yield* settle
+      expect(socket.closedWith).toBe(1000)
+      const [pull] = second.pulls
+      expect(pull?.cursor.pipe(Option.getOrUndefined)).toMatchObject({ eventSequenceNumber: 5 })
+      // What was under way goes on over the new one.
+      second.accepted(second.pushes[0]?.id ?? "")
+      second.page(pull?.id ?? "", page(5, 6))
+      yield* settle
+      yield* Fiber.join(pushing)
+      expect(pulled).toEqual([1, 2, 3, 4, 5, 6])
+      expect(connected).toEqual([true])
+      expect(states()).toEqual(["Idle", "Connecting", "Online"])
+    })
+  )
+
+  it.scoped("[CLIENT-18] again and again, each time half of a short life ahead", () =>
+    Effect.gen(function* () {
+      const { connected, pulling, server, states } = yield* start()
+      for (let count = 1; count <= 5; count++) {
+        const { latest } = server
+        latest.say({
+          _tag: "Chunk",
+          requestId: latest.pulls[0]?.id ?? "",
+          values: [page(count - 1, count)],
+          server: expiring(10_000)
+        })
+        yield* advance(4_999)
+        expect(server.sockets).toHaveLength(count)
+        yield* advance(1)
+        yield* answer(server)
+        expect(server.sockets).toHaveLength(count + 1)
+        expect(latest.closedWith).toBe(1000)
+      }
+      expect(connected).toEqual([true])
+      expect(states()).toEqual(["Idle", "Connecting", "Online"])
+      expect(yield* Fiber.poll(pulling)).toEqual(Option.none())
+    })
+  )
+
+  it.scoped("[CLIENT-18] as the payload itself says, if that is sooner", () =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const { server, socket } = yield* start(() => ({ token: "t", expiresAt: now + 60_000 }))
+      socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(600_000) })
+      yield* advance("29 seconds")
+      expect(server.sockets).toHaveLength(1)
+      yield* advance("1 second")
+      expect(server.sockets).toHaveLength(2)
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-18] by a successor that is refused, or none: the first one stays, for its time",
+    () =>
+      Effect.gen(function* () {
+        const { pulled, server, socket, states } = yield* start()
+        socket.say({
+          _tag: "Chunk",
+          requestId: "1",
+          values: [page(0, 1)],
+          server: expiring(40_000)
+        })
+        yield* advance("20 seconds")
+        const refused = server.latest
+        refused.answersPings = false
+        refused.accept()
+        yield* settle
+        refused.hangUp(4401, "too old")
+        yield* settle
+        socket.page("1", page(1, 2))
+        yield* settle
+        expect(pulled).toEqual([1, 2])
+        yield* advance("5 seconds")
+        expect(server.sockets).toHaveLength(3)
+        server.latest.hangUp()
+        yield* advance("5 seconds")
+        yield* answer(server)
+        expect(server.sockets).toHaveLength(4)
+        expect(socket.closedWith).toBe(1000)
+        expect(refused.closedWith).toBe(1000)
+        expect(states()).toEqual(["Idle", "Connecting", "Online"])
+      })
+  )
+
+  it.scoped("[CLIENT-18] of a payload that is always the same, is not renewed", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline({ payload: { token: "t" } })
+      yield* Effect.forkScoped(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* settle
+      socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(40_000) })
+      yield* advance("39 seconds")
+      expect(server.sockets).toHaveLength(1)
+    })
+  )
+
+  it.effect("[CLIENT-19] ends with the client, whatever it is about to do", () =>
+    Effect.gen(function* () {
+      const sockets = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { server, socket } = yield* start()
+          socket.say({
+            _tag: "Chunk",
+            requestId: "1",
+            values: [page(0, 1)],
+            server: expiring(40_000)
+          })
+          yield* advance("20 seconds")
+          expect(server.sockets).toHaveLength(2)
+          return server.sockets
+        })
+      )
+      for (const socket of sockets) {
+        expect(socket.closedWith).toBe(1000)
+        expect(
+          [...socket.listeners.entries()].filter(([type, count]) => type !== "error" && count > 0)
+        ).toEqual([])
+      }
+    })
+  )
+})
