@@ -11,12 +11,15 @@ import {
   SyncBackend,
   UnknownError
 } from "@livestore/common"
+import type { SyncState } from "@livestore/common"
+import { LeaderThreadCtx } from "@livestore/common/leader-thread"
 import { EventSequenceNumber } from "@livestore/common/schema"
-import type { LogEvent, Message, SyncError } from "@tidelog/sync-protocol"
+import type { Message, SyncError } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { PullFailure } from "./OpenPull.ts"
 import * as Salvage from "./Salvage.ts"
 import * as SyncClient from "./SyncClient.ts"
@@ -35,9 +38,9 @@ export interface CfSyncOptions extends Omit<SyncClient.Options, "storeId" | "pay
    */
   readonly payload?: ((syncPayload: unknown) => unknown) | undefined
   /**
-   * Called with events that no server has stored, before LiveStore discards them with its log because the
-   * server's is another one: reset, or restored from a backup. What it returns is waited for, for up to 10 s. The
-   * app may keep them, and commit what they say again once the store has started anew.
+   * Called with the events that the server has not confirmed, before LiveStore discards them with its log because
+   * the server's is another one: reset, or restored from a backup. What it returns is waited for, for up to 10 s.
+   * The app may keep them, and commit what they say again once the store has started anew.
    */
   readonly onUnconfirmed?: Salvage.OnUnconfirmed | undefined
   /**
@@ -79,47 +82,69 @@ export const makeCfSync =
     Effect.gen(function* () {
       const webSocket = yield* Layer.build(webSocketLayer(options.webSocket))
       const { payload: makePayload } = options
+      const unconfirmed = yield* SubscriptionRef.make(0)
       const client = yield* SyncClient.make({
         ...options,
         storeId,
-        payload: makePayload === undefined ? payload : () => makePayload(payload)
+        payload: makePayload === undefined ? payload : () => makePayload(payload),
+        unconfirmed: unconfirmed.changes
       }).pipe(
         Effect.provide(webSocket),
         Effect.mapError((cause) => new UnknownError({ cause }))
       )
       const backendId = yield* SyncBackend.makeBackendIdHelper
-      const { onUnconfirmed } = options
-      const salvage = onUnconfirmed && (yield* Salvage.make(onUnconfirmed))
-
-      const pull = (from: Parameters<typeof client.pull>[0]) =>
-        salvage === undefined ? client.pull(from) : salvage.pull(client.pull(from))
-      const push = (batch: ReadonlyArray<LogEvent.LogEvent>) => {
-        const push = client.push(batch, { backendId: backendId.get() })
-        return salvage === undefined ? push : salvage.push(batch, push)
-      }
+      const offer = yield* Salvage.make(
+        options.onUnconfirmed,
+        Effect.flatMap(
+          Effect.serviceOption(LeaderThreadCtx),
+          Option.match({
+            onNone: () => Effect.succeed([]),
+            onSome: ({ syncProcessor }) =>
+              Effect.map(syncProcessor.syncState, (state) =>
+                pendingOf(state).map((event) => event.toGlobal())
+              )
+          })
+        )
+      )
+      /** LiveStore pushes nothing while it is offline, and tells its leader alone what waits. */
+      const countUnconfirmed = Effect.flatMap(
+        Effect.serviceOption(LeaderThreadCtx),
+        Option.match({
+          onNone: () => Effect.void,
+          onSome: ({ syncProcessor }) =>
+            Stream.runForEach(syncProcessor.syncState.changes, (state) =>
+              SubscriptionRef.set(unconfirmed, pendingOf(state).length)
+            )
+        })
+      )
+      const offerFirst = (error: { readonly _tag: string }) =>
+        error._tag === "BackendIdMismatchError" ? offer : Effect.void
 
       return SyncBackend.of<Message.SyncMetadata>({
         connect: client.connect,
         isConnected: client.isConnected,
         pull: (cursor, pullOptions) =>
-          Stream.suspend(() => {
+          Effect.gen(function* () {
+            yield* Effect.forkScoped(countUnconfirmed)
             const from = Option.getOrUndefined(cursor)
-            return pull({
+            return client.pull({
               cursor: from?.eventSequenceNumber ?? 0,
               createdAt: from && Option.getOrUndefined(from.metadata)?.createdAt,
               backendId: backendId.get(),
               live: pullOptions?.live === true
             })
           }).pipe(
+            Stream.unwrapScoped,
+            Stream.tapError(offerFirst),
             Stream.mapError(pullError),
             // Before the events: whoever holds events knows which log they are of.
             Stream.tap((page) => backendId.lazySet(page.backendId)),
             Stream.map(({ batch, pageInfo }) => ({ batch: batch.map(pulled), pageInfo }))
           ),
         push: (batch) =>
-          Effect.mapError(
-            Effect.suspend(() => push(batch)),
-            pushError
+          Effect.suspend(() => client.push(batch, { backendId: backendId.get() })).pipe(
+            Effect.tapError(offerFirst),
+            Effect.mapError(pushError)
           ),
         ping: Effect.mapError(client.ping, isOffline),
         metadata: {
@@ -129,6 +154,10 @@ export const makeCfSync =
         supports: { pullPageInfoKnown: true, pullLive: true }
       })
     })
+
+/** What LiveStore is to push, or has pushed, and that no pull has confirmed. Some events stay on the device. */
+const pendingOf = ({ pending }: SyncState.SyncState) =>
+  pending.filter(({ seqNum }) => seqNum.client === 0)
 
 /** LiveStore brands its positions, and has the key of absent arguments. */
 const pulled = ({ eventEncoded, metadata }: Message.PulledEvent) => ({

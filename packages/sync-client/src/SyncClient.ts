@@ -139,6 +139,11 @@ export interface Options {
    * that ends goes on with waits of `backoffMax`.
    */
   readonly retrySchedule?: Schedule.Schedule<unknown> | undefined
+  /**
+   * How many events the caller holds that are not confirmed, where it keeps count. The status tells that then,
+   * instead of what the client knows of its pushes.
+   */
+  readonly unconfirmed?: Stream.Stream<number> | undefined
   /** Changes to the default timings. */
   readonly timings?: Partial<Timings.Timings> | undefined
   /** Changes to the most that one push carries. */
@@ -231,7 +236,17 @@ export const make = (
         return board.tell
       }
     })
-    const unconfirmed = Unconfirmed.make(note)
+    const counted = options.unconfirmed
+    const unconfirmed = Unconfirmed.make(({ confirmed, unconfirmed }) =>
+      note(counted === undefined ? { confirmed, unconfirmed } : { confirmed })
+    )
+    if (counted !== undefined) {
+      yield* Effect.forkScoped(
+        Stream.runForEach(Stream.changes(counted), (unconfirmed) =>
+          Effect.sync(() => note({ unconfirmed }))
+        )
+      )
+    }
 
     const isConnected = yield* SubscriptionRef.make(false)
     const setConnected = (next: boolean) =>

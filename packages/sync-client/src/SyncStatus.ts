@@ -56,9 +56,8 @@ export const Trouble = Schema.Struct({ at: Schema.Number, message: Schema.String
 /**
  * What is told in any state.
  *
- * - `unconfirmed`: events that were pushed, or are to be, and that the server has not confirmed: by their echo in
- *   a pull, or, while there is none, by its answer. LiveStore pushes nothing while it is offline: see
- *   `subscribeUnsynced` for what it holds back.
+ * - `unconfirmed`: events that the server has not confirmed: by their echo in a pull, or, while there is none, by
+ *   its answer. All that LiveStore holds; of another caller, those that it pushes.
  * - `confirmed`: the position of the last event that is known to be in the server's log; 0 if none is.
  * - `received`, `sent`: what went in each direction.
  * - `roundTrip`: ms that the answer to the last ping took; absent before the first.

@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import type { SyncBackend } from "@livestore/common"
 import { EventSequenceNumber } from "@livestore/common/schema"
 import type { Message } from "@tidelog/sync-protocol"
-import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { makeCfSync, type CfSyncOptions } from "../src/index.ts"
 import { advance, answer, events, makeServer, page, seqNums, settle } from "./TestSocket.ts"
 
@@ -234,131 +234,6 @@ describe("LiveStore", () => {
           _tag: "IsOfflineError"
         })
       })
-    )
-
-    const mismatch = { _tag: "BackendIdMismatchError", expected: "b2", received: "backend-1" }
-
-    /** A backend with a live pull, and what the app was offered. */
-    const following = (onUnconfirmed: CfSyncOptions["onUnconfirmed"]) =>
-      Effect.gen(function* () {
-        const { backend, server } = yield* makeBackend({ onUnconfirmed })
-        const { fiber } = yield* takeAll(backend.pull(Option.none(), { live: true }))
-        const socket = yield* answer(server)
-        socket.page("1", page(0, 3))
-        yield* settle
-        return { backend, pulling: fiber, socket }
-      })
-
-    /** Pushes as LiveStore's leader does: batch after batch, as soon as one is accepted. */
-    const pushAll = (
-      backend: SyncBackend.SyncBackend<Message.SyncMetadata>,
-      batches: ReadonlyArray<readonly [number, number]>
-    ) =>
-      Effect.fork(
-        Effect.exit(
-          Effect.forEach(batches, ([from, to]) => backend.push(batch(from, to)), { discard: true })
-        )
-      )
-
-    for (const [what, tell] of [
-      ["its pull", "1"],
-      ["its push", "2"]
-    ] as const) {
-      it.scoped(
-        `[CLIENT-20] ${what} meets another log: first the app has what was never stored`,
-        () =>
-          Effect.gen(function* () {
-            const offered: Array<ReadonlyArray<number>> = []
-            let keep = () => {}
-            const { backend, pulling, socket } = yield* following((events) => {
-              offered.push(events.map(({ seqNum }) => seqNum))
-              return new Promise<void>((resolve) => {
-                keep = resolve
-              })
-            })
-            const pushing = yield* pushAll(backend, [
-              [3, 5],
-              [5, 105],
-              [105, 106]
-            ])
-            yield* settle
-            expect(socket.pushes).toHaveLength(1)
-            socket.fail(tell, mismatch)
-            yield* advance("200 millis")
-            expect(offered).toEqual([])
-            yield* advance("50 millis")
-            expect(offered).toEqual([Array.from({ length: 103 }, (_, index) => index + 4)])
-            expect(yield* Fiber.join(pushing)).toEqual(Exit.void)
-            expect(socket.pushes).toHaveLength(1)
-            // LiveStore is told when the app has them.
-            expect(yield* Fiber.poll(pulling)).toEqual(Option.none())
-            keep()
-            yield* settle
-            expect(yield* Effect.flip(Fiber.join(pulling))).toMatchObject(mismatch)
-          }).pipe(Effect.provide(KeyValueStore.layerMemory))
-      )
-    }
-
-    it.scoped(
-      "[CLIENT-20] nothing to offer, or an app that fails or takes for ever: LiveStore is told",
-      () =>
-        Effect.gen(function* () {
-          let asked = 0
-          const apps: ReadonlyArray<CfSyncOptions["onUnconfirmed"]> = [
-            () => {
-              throw new Error("the app's own")
-            },
-            () => Promise.reject(new Error("the app's own")),
-            () => Effect.fail("the app's own"),
-            () => Effect.never
-          ]
-          for (const onUnconfirmed of apps) {
-            const { backend, pulling, socket } = yield* following((events) => {
-              asked += 1
-              return onUnconfirmed?.(events)
-            })
-            yield* pushAll(backend, [[3, 5]])
-            yield* settle
-            socket.fail("1", mismatch)
-            yield* advance("11 seconds")
-            expect(yield* Effect.flip(Fiber.join(pulling))).toMatchObject(mismatch)
-          }
-          expect(asked).toBe(4)
-          const { pulling, socket } = yield* following(() => {
-            asked += 1
-          })
-          socket.fail("1", mismatch)
-          yield* advance("1 second")
-          expect(yield* Effect.flip(Fiber.join(pulling))).toMatchObject(mismatch)
-          expect(asked).toBe(4)
-        }).pipe(Effect.provide(KeyValueStore.layerMemory))
-    )
-
-    it.scoped(
-      "[CLIENT-20] where nobody pulls the push itself tells, and later ones are pushed as ever",
-      () =>
-        Effect.gen(function* () {
-          const offered: Array<ReadonlyArray<number>> = []
-          const { backend, server } = yield* makeBackend({
-            onUnconfirmed: (events) => {
-              offered.push(events.map(({ seqNum }) => seqNum))
-            }
-          })
-          yield* Effect.fork(backend.connect)
-          const socket = yield* answer(server)
-          const pushing = yield* pushAll(backend, [[0, 2]])
-          yield* settle
-          socket.fail("1", mismatch)
-          yield* advance("1 second")
-          expect(offered).toEqual([[1, 2]])
-          expect(yield* Fiber.join(pushing)).toMatchObject({ cause: { error: mismatch } })
-          const again = yield* pushAll(backend, [[2, 3]])
-          yield* settle
-          socket.accepted("2")
-          yield* settle
-          expect(yield* Fiber.join(again)).toEqual(Exit.void)
-          expect(offered).toHaveLength(1)
-        }).pipe(Effect.provide(KeyValueStore.layerMemory))
     )
   })
 })

@@ -126,9 +126,12 @@ export const make = (options: {
       (stored, { session }) => asOf(session)(stored)
     )
 
-    /** Why a batch cannot be stored where something else is, or where it would follow nothing. */
+    /**
+     * Why a batch cannot be stored where something else is, or where it would follow nothing. Whoever follows what
+     * the log never had is mistaken about its own numbers, and holds nothing that is lost.
+     */
     const misplaced = ({ batch }: Push, stored: "other" | "beyond") =>
-      stored === "other"
+      stored === "other" || batch[0].parentSeqNum > tail.highest()
         ? new SyncError.ServerAheadError({
             minimumExpectedNum: tail.head(),
             providedNum: batch[0].parentSeqNum

@@ -58,6 +58,9 @@ export interface Tail {
   /** How often the head has turned out to be before the known one. */
   readonly cuts: () => number
 
+  /** The last position that the log is known to have had, though it may have lost it. */
+  readonly highest: () => LogEvent.SeqNum
+
   /**
    * Whom to tell, at once, when the head turns out to be elsewhere: `isBack` if it is before the known
    * one.
@@ -101,6 +104,7 @@ export const make = (options: {
   let bytes = 0
   let moves = 0
   let cuts = 0
+  let highest = head
   let tellMoved: (isBack: boolean) => Effect.Effect<void> = () => Effect.void
   /** The page last made from memory, and how: all readers at the head take the same one. */
   let latest: Page | undefined
@@ -126,6 +130,7 @@ export const make = (options: {
 
   const moveTo = (position: LogEvent.SeqNum) => {
     const isBack = position < head
+    highest = Math.max(highest, head)
     moves += 1
     head = position
     headBefore = position
@@ -156,6 +161,7 @@ export const make = (options: {
     correct: (known, position) =>
       head === known && head !== position ? moveTo(position) : Effect.void,
     cuts: () => cuts,
+    highest: () => Math.max(highest, head),
     onMoved: (listener) => {
       tellMoved = listener
     },

@@ -127,6 +127,34 @@ describe("is noticed", () => {
   )
 })
 
+describe("a push that follows nothing", () => {
+  testServer(
+    "[RESTORE-3][PUSH-5] is behind, where the log never had what it follows",
+    Effect.gen(function* () {
+      const { stored } = yield* TestLog.TestLog
+      const reader = yield* follow()
+      yield* push(events(1, 3))
+      expect(yield* push(events(6, 7))).toEqual(Frames.serverAhead(3, 5))
+      expect(yield* stored).toEqual(range(1, 3))
+      expect(reader.exits("1")).toEqual([])
+      expect(yield* push(events(4))).toEqual(Frames.accepted)
+      expect(reader.seqNums("1")).toEqual(range(1, 4))
+    })
+  )
+
+  testServer(
+    "[RESTORE-3] is of another log, where the log has had it, also if that was some moves ago",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      yield* push(events(1, 9))
+      log.cutBehind(3)
+      expect(yield* push(events(4, 5, { clientId: "client-b" }))).toEqual(Frames.accepted)
+      expect(yield* push(events(10))).toEqual(anotherLog(log.behind.backendId))
+      expect(yield* push(events(11))).toEqual(Frames.serverAhead(5, 10))
+    })
+  )
+})
+
 describe("an open pull", () => {
   testServer(
     "[RESTORE-2] goes on if its cursor is not beyond the head",
