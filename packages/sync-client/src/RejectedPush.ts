@@ -27,7 +27,13 @@ export interface RejectedPush {
   ) => Effect.Effect<void>
 
   /** A push was accepted: nothing is in the way any more. */
-  readonly accepted: Effect.Effect<void>
+  readonly accepted: () => void
+
+  /**
+   * A pull has delivered events. LiveStore gives a push up when its events come back, and its answer is nobody's
+   * then.
+   */
+  readonly delivered: (events: ReadonlyArray<LogEvent.LogEvent>) => void
 
   /** Tries at once. */
   readonly retry: () => void
@@ -41,11 +47,17 @@ export interface RejectedPush {
  */
 export const make = (options: {
   readonly after: number
-  readonly onChange: (rejection: Rejection | undefined) => Effect.Effect<void>
+  readonly onChange: (rejection: Rejection | undefined) => void
 }): RejectedPush => {
   const { after, onChange } = options
   const retried = Effect.unsafeMakeLatch(false)
   let rejected: { readonly event: LogEvent.LogEvent; readonly at: number } | undefined
+
+  const accepted = (): void => {
+    if (rejected === undefined) return
+    rejected = undefined
+    onChange(undefined)
+  }
 
   return {
     before: ([first]) =>
@@ -59,23 +71,28 @@ export const make = (options: {
     failed: ([first], error) =>
       Effect.clockWith((clock) => {
         const cause = error._tag === "UnknownError" ? error.cause : undefined
-        const isRejected = cause instanceof Error && cause.name === PUSH_REJECTED
-        if (!isRejected || first === undefined) return Effect.void
-        retried.unsafeClose()
-        rejected = { event: first, at: clock.unsafeCurrentTimeMillis() }
-        return onChange({ seqNum: first.seqNum, name: first.name, reason: cause.message })
+        if (cause instanceof Error && cause.name === PUSH_REJECTED && first !== undefined) {
+          retried.unsafeClose()
+          rejected = { event: first, at: clock.unsafeCurrentTimeMillis() }
+          onChange({ seqNum: first.seqNum, name: first.name, reason: cause.message })
+        }
+        return Effect.void
       }),
-    accepted: Effect.suspend(() => {
-      if (rejected === undefined) return Effect.void
-      rejected = undefined
-      return onChange(undefined)
-    }),
+    accepted,
+    delivered: (events) => {
+      const own = rejected?.event
+      if (own !== undefined && events.some((event) => isOwn(own, event))) accepted()
+    },
     retry: () => retried.unsafeOpen()
   }
 }
 
 /** The name of the server's refusal. */
 const PUSH_REJECTED: Refusal.RefusalName = "PushRejected"
+
+/** The same event, come back from the server. */
+const isOwn = (self: LogEvent.LogEvent, that: LogEvent.LogEvent): boolean =>
+  self.clientId === that.clientId && self.sessionId === that.sessionId && isAgain(self, that)
 
 /** The same event, wherever others have moved it meanwhile. */
 const isAgain = (self: LogEvent.LogEvent, that: LogEvent.LogEvent): boolean =>

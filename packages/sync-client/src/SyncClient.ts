@@ -231,10 +231,7 @@ export const make = (
     const { note, status } = board
     const rejected = RejectedPush.make({
       after: timings.rejectedAfter,
-      onChange: (rejected) => {
-        note({ rejected })
-        return board.tell
-      }
+      onChange: (rejected) => note({ rejected })
     })
     const counted = options.unconfirmed
     const unconfirmed = Unconfirmed.make(({ confirmed, unconfirmed }) =>
@@ -297,8 +294,10 @@ export const make = (
             answerWithin,
             echoWithin,
             onEvents: (batch) => {
-              board.count("received", batch.length, 0)
-              unconfirmed.delivered(batch.map(({ eventEncoded }) => eventEncoded))
+              const events = batch.map(({ eventEncoded }) => eventEncoded)
+              board.count("received", events.length, 0)
+              unconfirmed.delivered(events)
+              rejected.delivered(events)
             }
           })
           pulls.add(pull)
@@ -369,9 +368,9 @@ export const make = (
         for (const part of parts) {
           const events = batch.slice(part.from, part.from + part.events.length)
           yield* Effect.tapError(pushPart(part, events, backendId), (error) =>
-            rejected.failed(events, error)
+            Effect.zipRight(rejected.failed(events, error), board.tell)
           )
-          yield* rejected.accepted
+          rejected.accepted()
         }
         pushFailing = false
       },

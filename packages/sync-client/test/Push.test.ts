@@ -438,10 +438,40 @@ describe("a push that a rule of the app's refuses", () => {
       }
       expect(socket.pushes).toHaveLength(4)
       socket.accepted(socket.pushes.at(-1)?.id ?? "")
-      yield* settle
+      yield* advance("1 second")
       expect(yield* isRunning(pushing)).toBe(false)
       expect((yield* client.status.get).rejected).toBeUndefined()
     })
+  )
+
+  it.scoped(
+    "[CLIENT-14] has gone through when its events come back, though nobody waits for it",
+    () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        yield* Effect.forkScoped(
+          Stream.runDrain(
+            client.pull({ cursor: 4, backendId: Option.some("backend-1"), live: true })
+          )
+        )
+        yield* settle
+        socket.page("1", page(4, 4))
+        const pushing = yield* pushForEver(client)
+        yield* settle
+        refuse(socket, socket.pushes.at(-1)?.id ?? "")
+        yield* advance("31 seconds")
+        expect(yield* client.status.get).toMatchObject({ rejected })
+        const others = events(4, 5).map((event) => ({ ...event, clientId: "other" }))
+        socket.page("1", pageOf(others))
+        yield* advance("1 second")
+        expect(yield* client.status.get).toMatchObject({ rejected })
+        // It was moved behind the other's, and LiveStore gives its push up as it comes back.
+        const moved = events(4, 5).map((event) => ({ ...event, seqNum: 6, parentSeqNum: 5 }))
+        socket.page("1", pageOf(moved))
+        yield* Fiber.interrupt(pushing)
+        yield* advance("1 second")
+        expect((yield* client.status.get).rejected).toBeUndefined()
+      })
   )
 
   it.scoped("[CLIENT-14] is tried at once when the app asks, or when it is another one", () =>
