@@ -191,7 +191,7 @@ export const layerEventLogD1 = (
  * @since 0.1.0
  * @category layers
  */
-export const layerEventLogObject = (
+export const layerEventLogDurableObjectWith = (
   adoptOfficial?: AdoptOfficial
 ): Layer.Layer<EventLog, OpenError, StoreId | ObjectStorage> =>
   Layer.unwrapEffect(Effect.map(ObjectStorage, EventLogDurableObject.layer)).pipe(
@@ -205,7 +205,7 @@ export const layerEventLogObject = (
  * @category layers
  */
 export const layerEventLogDurableObject: Layer.Layer<EventLog, OpenError, StoreId | ObjectStorage> =
-  layerEventLogObject()
+  layerEventLogDurableObjectWith()
 
 /**
  * The stores in the D1 database that is bound to a name.

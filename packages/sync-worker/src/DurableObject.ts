@@ -10,7 +10,7 @@ import { DurableObject } from "cloudflare:workers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { CloudflareEnv, layerEventLogD1, layerEventLogObject } from "./CloudflareEnv.ts"
+import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObjectWith } from "./CloudflareEnv.ts"
 import type { MissingBinding, ObjectStorage, StorageOption } from "./CloudflareEnv.ts"
 import type { Session } from "./Connection.ts"
 import type { EventLog } from "./EventLog.ts"
@@ -154,7 +154,7 @@ const logOf = (
   storage: DurableObjectOptions["storage"] = { _tag: "d1" }
 ): Layer.Layer<EventLog, OpenError | MissingBinding, StoreId | CloudflareEnv | ObjectStorage> =>
   storage._tag === "do-sqlite"
-    ? layerEventLogObject(storage.adoptOfficial)
+    ? layerEventLogDurableObjectWith(storage.adoptOfficial)
     : layerEventLogD1(storage.binding ?? "DB", storage.adoptOfficial)
 
 /** The server over its log, both traced if that is asked for. */

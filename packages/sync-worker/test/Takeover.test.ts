@@ -359,6 +359,8 @@ describe("stores that share an official table", () => {
           claimedBy: "two-of"
         })
       }
+      const empty = yield* open("two.of", { past: pastOf(1_001), adoption: "never" })
+      expect(yield* seqNums(empty)).toEqual([])
     })
   )
 
