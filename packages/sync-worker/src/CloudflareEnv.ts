@@ -17,12 +17,14 @@ import * as AdminStorage from "./AdminStorage.ts"
 import type { EventLog, StorageError } from "./EventLog.ts"
 import * as EventLogD1 from "./EventLogD1.ts"
 import * as EventLogDurableObject from "./EventLogDurableObject.ts"
+import * as OfficialPast from "./OfficialPast.ts"
 import * as SqlEngineD1 from "./SqlEngineD1.ts"
 import type { Database } from "./SqlEngineD1.ts"
-import type { Storage } from "./SqlEngineDurableObject.ts"
-import type { StoreId } from "./StoreId.ts"
+import { StoreId } from "./StoreId.ts"
 import { StoreObjects } from "./StoreObjects.ts"
 import * as StoreRegistry from "./StoreRegistry.ts"
+import { Takeover } from "./Takeover.ts"
+import type { Adoption, OpenError } from "./Takeover.ts"
 
 /**
  * The Worker's configuration does not have a binding, or has another kind of thing under its name.
@@ -125,7 +127,7 @@ export const storeObjects = (
  */
 export class ObjectStorage extends Context.Tag("@tidelog/sync-worker/CloudflareEnv/ObjectStorage")<
   ObjectStorage,
-  Storage
+  OfficialPast.Storage
 >() {}
 
 /**
@@ -141,15 +143,47 @@ export const database = (binding: string): Effect.Effect<Database, MissingBindin
   })
 
 /**
+ * What each store takes over from the official backend: `proven` if not told. See `Takeover.Adoption`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AdoptOfficial = (storeId: Handshake.StoreId) => Adoption
+
+/**
+ * What the official backend has left in the object, for the log that is opened over it. `isShared`: whether
+ * the database is that of many stores.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTakeover = (options: {
+  readonly isShared: boolean
+  readonly adoptOfficial?: AdoptOfficial | undefined
+}): Layer.Layer<Takeover, StorageError, StoreId | ObjectStorage> =>
+  Layer.effect(
+    Takeover,
+    Effect.gen(function* () {
+      const storeId = yield* StoreId
+      const past = yield* OfficialPast.read(yield* ObjectStorage, storeId)
+      const { adoptOfficial, isShared } = options
+      return { past, isShared, adoption: adoptOfficial?.(storeId) ?? "proven" }
+    })
+  )
+
+/**
  * The event log in the D1 database that is bound to a name.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerEventLogD1 = (
-  binding: string
-): Layer.Layer<EventLog, StorageError | MissingBinding, StoreId | CloudflareEnv> =>
-  Layer.unwrapEffect(Effect.map(database(binding), EventLogD1.layer))
+  binding: string,
+  adoptOfficial?: AdoptOfficial
+): Layer.Layer<EventLog, OpenError | MissingBinding, StoreId | CloudflareEnv | ObjectStorage> =>
+  Layer.unwrapEffect(Effect.map(database(binding), EventLogD1.layer)).pipe(
+    Layer.provide(layerTakeover({ isShared: true, adoptOfficial }))
+  )
 
 /**
  * The event log in the object's own SQLite.
@@ -157,11 +191,21 @@ export const layerEventLogD1 = (
  * @since 0.1.0
  * @category layers
  */
-export const layerEventLogDurableObject: Layer.Layer<
-  EventLog,
-  StorageError,
-  StoreId | ObjectStorage
-> = Layer.unwrapEffect(Effect.map(ObjectStorage, EventLogDurableObject.layer))
+export const layerEventLogDurableObjectWith = (
+  adoptOfficial?: AdoptOfficial
+): Layer.Layer<EventLog, OpenError, StoreId | ObjectStorage> =>
+  Layer.unwrapEffect(Effect.map(ObjectStorage, EventLogDurableObject.layer)).pipe(
+    Layer.provide(layerTakeover({ isShared: false, adoptOfficial }))
+  )
+
+/**
+ * The same, with nothing to say about a log of the official backend.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerEventLogDurableObject: Layer.Layer<EventLog, OpenError, StoreId | ObjectStorage> =
+  layerEventLogDurableObjectWith()
 
 /**
  * The stores in the D1 database that is bound to a name.
@@ -219,12 +263,18 @@ export const layerStoreObjects = (
  * Where the events of stores are kept: a D1 database, by the name of its binding (`DB` if not told),
  * or each object's own SQLite, which nothing but the object can read.
  *
+ * `adoptOfficial`: what is asked of a table of the official backend before it becomes the log of a store.
+ *
  * @since 0.1.0
  * @category models
  */
 export type StorageOption =
-  | { readonly _tag: "d1"; readonly binding?: string }
-  | { readonly _tag: "do-sqlite" }
+  | {
+      readonly _tag: "d1"
+      readonly binding?: string
+      readonly adoptOfficial?: AdoptOfficial
+    }
+  | { readonly _tag: "do-sqlite"; readonly adoptOfficial?: AdoptOfficial }
 
 /**
  * What can be seen of the storage without an object.

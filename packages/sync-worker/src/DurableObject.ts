@@ -10,10 +10,10 @@ import { DurableObject } from "cloudflare:workers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObject } from "./CloudflareEnv.ts"
+import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObjectWith } from "./CloudflareEnv.ts"
 import type { MissingBinding, ObjectStorage, StorageOption } from "./CloudflareEnv.ts"
 import type { Session } from "./Connection.ts"
-import type { EventLog, StorageError } from "./EventLog.ts"
+import type { EventLog } from "./EventLog.ts"
 import type * as ForwardHeaders from "./ForwardHeaders.ts"
 import { provideServices } from "./internal/services.ts"
 import type { Enough, ServicesOption } from "./internal/services.ts"
@@ -22,6 +22,7 @@ import type { StoreId } from "./StoreId.ts"
 import * as StoreObject from "./StoreObject.ts"
 import * as SyncHooks from "./SyncHooks.ts"
 import * as SyncServer from "./SyncServer.ts"
+import type { OpenError } from "./Takeover.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /**
@@ -151,10 +152,10 @@ const hooksOf = <S, E>(
 /** Where the events are kept. */
 const logOf = (
   storage: DurableObjectOptions["storage"] = { _tag: "d1" }
-): Layer.Layer<EventLog, StorageError | MissingBinding, StoreId | CloudflareEnv | ObjectStorage> =>
+): Layer.Layer<EventLog, OpenError | MissingBinding, StoreId | CloudflareEnv | ObjectStorage> =>
   storage._tag === "do-sqlite"
-    ? layerEventLogDurableObject
-    : layerEventLogD1(storage.binding ?? "DB")
+    ? layerEventLogDurableObjectWith(storage.adoptOfficial)
+    : layerEventLogD1(storage.binding ?? "DB", storage.adoptOfficial)
 
 /** The server over its log, both traced if that is asked for. */
 const serverOf = ({ otel, storage }: Pick<DurableObjectOptions, "otel" | "storage"> = {}) => {

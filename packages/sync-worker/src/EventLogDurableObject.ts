@@ -5,10 +5,11 @@
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
-import type { EventLog, StorageError } from "./EventLog.ts"
+import type { EventLog } from "./EventLog.ts"
 import * as EventLogSql from "./EventLogSql.ts"
 import * as SqlEngineDurableObject from "./SqlEngineDurableObject.ts"
 import type { StoreId } from "./StoreId.ts"
+import type { OpenError } from "./Takeover.ts"
 
 /**
  * The log of the store that `StoreId` names, in the SQLite of its own object.
@@ -18,5 +19,5 @@ import type { StoreId } from "./StoreId.ts"
  */
 export const layer = (
   storage: SqlEngineDurableObject.Storage
-): Layer.Layer<EventLog, StorageError, StoreId> =>
+): Layer.Layer<EventLog, OpenError, StoreId> =>
   EventLogSql.layer.pipe(Layer.provide(SqlEngineDurableObject.layer(storage)))

@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { LogEvent, SyncError } from "@tidelog/sync-protocol"
-import type { FrameText } from "@tidelog/sync-protocol"
+import { SyncError } from "@tidelog/sync-protocol"
+import type { FrameText, LogEvent } from "@tidelog/sync-protocol"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -15,6 +15,7 @@ import { EventLog, HeadMismatch, LogReplaced, StorageError } from "./EventLog.ts
 import type { EventLogService, PageSize, ReadError } from "./EventLog.ts"
 import * as EventLogStatements from "./EventLogStatements.ts"
 import { toEntry } from "./internal/entry.ts"
+import { openLog } from "./internal/openLog.ts"
 import { toLogPage } from "./internal/page.ts"
 import { decodeRows } from "./internal/rows.ts"
 import { isNoTable, isTooBig } from "./internal/sqlErrors.ts"
@@ -22,18 +23,12 @@ import * as PageStatements from "./PageStatements.ts"
 import { SqlEngine } from "./SqlEngine.ts"
 import type { Statement } from "./SqlEngine.ts"
 import { StoreId } from "./StoreId.ts"
-import { tableName } from "./StoreTable.ts"
+import { officialTableName, tableName } from "./StoreTable.ts"
+import { Takeover } from "./Takeover.ts"
+import type { OpenError } from "./Takeover.ts"
 
 const HeadRow = Schema.Tuple(
   Schema.Struct({ head: Schema.Int, backendId: Schema.NullOr(Schema.String) })
-)
-
-const OpenedRow = Schema.Tuple(
-  Schema.Struct({
-    backendId: SyncError.BackendId,
-    head: Schema.Int,
-    createdAt: Schema.NullOr(Schema.String)
-  })
 )
 
 const BackendIdRow = Schema.Tuple(Schema.Struct({ backendId: SyncError.BackendId }))
@@ -66,24 +61,25 @@ const EventRows = Schema.Array(
 )
 
 /**
- * Opens the log of the store that `StoreId` names, and makes it if it is new: one round trip.
+ * Opens the log of the store that `StoreId` names, and makes it if it is new: one round trip. Where `Takeover`
+ * tells of a log of the official backend, that one is taken over first.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | StoreId> = Effect.gen(
+export const make: Effect.Effect<EventLogService, OpenError, SqlEngine | StoreId> = Effect.gen(
   function* () {
     const sql = yield* SqlEngine
     const storeId = yield* StoreId
+    const takeover = yield* Takeover
     const table = yield* tableName(storeId)
     const now = yield* Effect.map(Clock.currentTimeMillis, isoDate)
 
     const registration = { storeId, table, createdAt: now }
-    const opened = yield* sql.batch("open the log", EventLogStatements.open(registration))
-    const [{ backendId, createdAt, head }] = yield* decodeRows(
-      "open the log",
-      OpenedRow,
-      opened.at(-1)
+    const { backendId, createdAt, head, isNew } = yield* openLog(
+      sql,
+      { ...registration, official: officialTableName(storeId) },
+      takeover
     )
 
     const log = { storeId, table, backendId }
@@ -124,7 +120,7 @@ export const make: Effect.Effect<EventLogService, StorageError, SqlEngine | Stor
 
     return {
       backendId,
-      isNew: opened.at(-2)?.changes === 1 && head === LogEvent.ROOT,
+      isNew,
       initialHead: head,
       initialCreatedAt: createdAt ?? undefined,
       head: sql.batch("read the head", [readHead]).pipe(
@@ -200,7 +196,7 @@ const isoDate = (millis: number): FrameText.EventParts["createdAt"] =>
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<EventLog, StorageError, SqlEngine | StoreId> = Layer.effect(
+export const layer: Layer.Layer<EventLog, OpenError, SqlEngine | StoreId> = Layer.effect(
   EventLog,
   make
 )

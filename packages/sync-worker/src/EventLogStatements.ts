@@ -27,6 +27,30 @@ const TABLE =
   "seqNum INTEGER PRIMARY KEY,parentSeqNum INTEGER NOT NULL,name TEXT NOT NULL,args TEXT,"
   + "createdAt TEXT NOT NULL,clientId TEXT NOT NULL,sessionId TEXT NOT NULL"
 
+/** SQLite keeps it as it was written. */
+const DEFINITION = `(${TABLE})STRICT`
+
+const createTable = ({ table }: Registration): Statement => ({
+  sql: `CREATE TABLE IF NOT EXISTS ${table}${DEFINITION}`,
+  params: []
+})
+
+/**
+ * Makes the registry. Without rowids: a new store writes two rows here, where it would write three.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const CREATE_REGISTRY: Statement = {
+  sql: `CREATE TABLE IF NOT EXISTS ${REGISTRY_TABLE} (
+    storeId TEXT PRIMARY KEY NOT NULL,
+    tableName TEXT NOT NULL UNIQUE,
+    backendId TEXT NOT NULL,
+    createdAt TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID`,
+  params: []
+}
+
 /**
  * The columns of an event, in the order in which it is written and read.
  *
@@ -48,37 +72,78 @@ export interface Registration {
 }
 
 /**
- * Opens a store's log, and makes it if it is new. The last result is one row: its `backendId`,
- * its `head`, and the `createdAt` of the event there (NULL if there is none). The one before it has a
- * change if the log was not registered.
+ * Opens a store's log, and makes it if it is new: if neither is the store registered, nor is there a table of
+ * its name, which might be another store's. The last result is that of `opened`, the second has a change
+ * if the log was made.
  *
  * @since 0.1.0
  * @category statements
  */
 export const open = (store: Registration): NonEmptyReadonlyArray<Statement> => [
-  {
-    // Without rowids: a new store writes two rows here, where it would write three.
-    sql: `CREATE TABLE IF NOT EXISTS ${REGISTRY_TABLE} (
-      storeId TEXT PRIMARY KEY NOT NULL,
-      tableName TEXT NOT NULL UNIQUE,
-      backendId TEXT NOT NULL,
-      createdAt TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID`,
-    params: []
-  },
-  { sql: `CREATE TABLE IF NOT EXISTS ${store.table}(${TABLE})STRICT`, params: [] },
+  CREATE_REGISTRY,
   {
     sql: `INSERT INTO ${REGISTRY_TABLE} (storeId, tableName, backendId, createdAt)
-      VALUES (?1, ?2, ${NEW_BACKEND_ID}, ?3) ON CONFLICT (storeId) DO NOTHING`,
+      SELECT ?1, ?2, ${NEW_BACKEND_ID}, ?3 WHERE NOT EXISTS (SELECT 1 FROM pragma_table_info(?2))
+      ON CONFLICT (storeId) DO NOTHING`,
     params: [store.storeId, store.table, store.createdAt]
   },
-  {
-    sql: `SELECT backendId, ${headOf(store.table)} AS head,
-        (SELECT createdAt FROM ${store.table} ORDER BY seqNum DESC LIMIT 1) AS createdAt
-      FROM ${REGISTRY_TABLE} WHERE storeId = ?1`,
-    params: [store.storeId]
-  }
+  createTable(store),
+  opened(store)
 ]
+
+/**
+ * Opens a store's log, and registers it if it is not, whatever is in a table of its name. The results are as
+ * those of `open`. `backendId`: what it is registered with, if not with a new one.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const openAnyway = (
+  store: Registration,
+  backendId: SyncError.BackendId | undefined
+): NonEmptyReadonlyArray<Statement> => [
+  CREATE_REGISTRY,
+  register(store, backendId),
+  createTable(store),
+  opened(store)
+]
+
+/**
+ * Registers a store, with a `backendId` or a new one, if it is not registered.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const register = (
+  store: Registration,
+  backendId: SyncError.BackendId | undefined
+): Statement => ({
+  sql: `INSERT INTO ${REGISTRY_TABLE} (storeId, tableName, backendId, createdAt)
+    VALUES (?1, ?2, coalesce(?4, ${NEW_BACKEND_ID}), ?3) ON CONFLICT (storeId) DO NOTHING`,
+  params: [store.storeId, store.table, store.createdAt, backendId ?? null]
+})
+
+/**
+ * One row if the store is registered: its `backendId`, its `head`, and the `createdAt` of the event there
+ * (NULL if there is none). Fails if it has no table, or there is no registry.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const opened = (store: Registration): Statement => ({
+  sql: `SELECT backendId, ${headOf(store.table)} AS head,
+      (SELECT createdAt FROM ${store.table} ORDER BY seqNum DESC LIMIT 1) AS createdAt
+    FROM ${REGISTRY_TABLE} WHERE storeId = ?1`,
+  params: [store.storeId]
+})
+
+/**
+ * Whether a table was made by this backend, by the text that made it.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isMadeHere = (text: string): boolean => text.endsWith(DEFINITION)
 
 /**
  * The head, and the `backendId` by which the log is registered now (NULL if it is not): one row.

@@ -37,6 +37,16 @@ export const tableName = (storeId: Handshake.StoreId): Effect.Effect<string> =>
     ? Effect.succeed(prefixed(storeId))
     : Effect.map(hash(storeId), (hex) => prefixed(`${stem(storeId)}__${hex}`))
 
+/**
+ * The name of a store's table under the official backend, in lower case, as SQLite compares it. Others
+ * have the same: `a-b`, `a.b` and `A_b` do.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const officialTableName = (storeId: Handshake.StoreId): string =>
+  prefixed(storeId.replaceAll(/[^a-zA-Z0-9]/g, "_").toLowerCase())
+
 const prefixed = (name: string): string => `eventlog_${PERSISTENCE_FORMAT_VERSION}_${name}`
 
 const stem = (storeId: string): string =>

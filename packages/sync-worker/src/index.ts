@@ -22,6 +22,7 @@ export * as StoreRegistry from "./StoreRegistry.ts"
 export * as SyncAuth from "./SyncAuth.ts"
 export * as SyncHooks from "./SyncHooks.ts"
 export * as SyncServer from "./SyncServer.ts"
+export * as Takeover from "./Takeover.ts"
 export * as Telemetry from "./Telemetry.ts"
 
 export { handleAdmin, matchAdminRequest } from "./AdminRoutes.ts"

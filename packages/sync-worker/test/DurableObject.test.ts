@@ -139,22 +139,30 @@ describe("out of memory and back", () => {
     expect(await startsOf("leaver")).toBe(1)
   })
 
-  it("[PULL-9] an attachment that cannot be read closes its connection as transient", async () => {
-    const client = await connect("spoilt")
-    const other = await rudely("spoilt")
-    await follow(client)
-    await fetch(new URL("/spoil?storeId=spoilt", url))
-    await evict("spoilt")
-    client.send({ _tag: "Ack", requestId: "1" })
-    expect(await client.closed).toEqual({ code: 1013, reason: "please connect again" })
-    expect(await startsOf("spoilt")).toBe(1)
-    // The other is found unreadable when the object starts for somebody new.
-    const next = await connect("spoilt")
-    await push(next, "1", 1)
-    await other.until((received) => received.includes("please connect again"))
-    other.hangUp()
-    next.close()
-  })
+  const unreadable = {
+    "[PULL-9] of another version": `{"version":99,"session":{}}`,
+    "[TAKE-10] of the official backend": `{"storeId":"spoilt","payload":{"as":"ann"},"pullRequestIds":["1"]}`
+  }
+  for (const [whose, attachment] of Object.entries(unreadable)) {
+    it(`${whose}, an attachment closes its connection as transient`, async () => {
+      const storeId = `spoilt${attachment.length}`
+      const client = await connect(storeId)
+      const other = await rudely(storeId)
+      await follow(client)
+      const search = new URLSearchParams({ storeId, attachment })
+      await fetch(new URL(`/spoil?${search.toString()}`, url))
+      await evict(storeId)
+      client.send({ _tag: "Ack", requestId: "1" })
+      expect(await client.closed).toEqual({ code: 1013, reason: "please connect again" })
+      expect(await startsOf(storeId)).toBe(1)
+      // The other is found unreadable when the object starts for somebody new.
+      const next = await connect(storeId)
+      await push(next, "1", 1)
+      await other.until((received) => received.includes("please connect again"))
+      other.hangUp()
+      next.close()
+    })
+  }
 
   it("[FRAME-5][REFUSE-5] a connection that the server closed stays closed, and is told once", async () => {
     const closings = () => lines.filter((line) => line.includes("connection closed")).length

@@ -4,13 +4,13 @@ import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Alarm } from "../src/Alarm.ts"
-import type { StorageError } from "../src/EventLog.ts"
 import * as EventLogSql from "../src/EventLogSql.ts"
 import { SqlEngine } from "../src/SqlEngine.ts"
 import * as SqlEngineD1 from "../src/SqlEngineD1.ts"
 import { StoreId } from "../src/StoreId.ts"
 import { SyncHooks } from "../src/SyncHooks.ts"
 import * as SyncServer from "../src/SyncServer.ts"
+import type { OpenError } from "../src/Takeover.ts"
 import { startDatabase } from "./support/database.ts"
 import * as Frames from "./support/frames.ts"
 import { events, range } from "./support/frames.ts"
@@ -25,7 +25,7 @@ const counted = <A, E>(
   body: (test: {
     readonly trips: () => ReadonlyArray<string>
     /** A server that has just come into memory. */
-    readonly server: Layer.Layer<SyncServer.SyncServer, StorageError>
+    readonly server: Layer.Layer<SyncServer.SyncServer, OpenError>
   }) => Effect.Effect<A, E>
 ) => {
   let asked: Array<string> = []

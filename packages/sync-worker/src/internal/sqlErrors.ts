@@ -7,3 +7,7 @@ export const isTooBig = (error: ReadError): boolean =>
 
 export const isNoTable = (error: ReadError): error is StorageError =>
   error._tag === "StorageError" && /no such table/i.test(String(error.cause))
+
+/** The object's class is one without SQLite. */
+export const isNoSql = (error: StorageError): boolean =>
+  /SQL is not enabled/i.test(String(error.cause))

@@ -50,10 +50,11 @@ export class SyncBackendDO extends makeDurableObjectFromLayer(server, {
   forwardHeaders: ["X-Region", "authorization", "x-absent"]
 }) {
   override async fetch(request: Request): Promise<Response> {
-    if (new URL(request.url).pathname !== "/spoil") return super.fetch(request)
-    // As a later version of this worker may have left it.
+    const { pathname, searchParams } = new URL(request.url)
+    if (pathname !== "/spoil") return super.fetch(request)
+    // As a later version of this worker, or the official backend, may have left it.
     for (const socket of this.ctx.getWebSockets()) {
-      socket.serializeAttachment(`{"version":3,"session":{}}`)
+      socket.serializeAttachment(searchParams.get("attachment"))
     }
     return new Response("spoilt")
   }

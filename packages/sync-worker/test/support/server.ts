@@ -30,13 +30,15 @@ export interface ServerOptions {
   readonly d1Databases?: ReadonlyArray<string>
   /** The names of Durable Object bindings, each with its class if that has another name. */
   readonly durableObjects?: ReadonlyArray<string> | Readonly<Record<string, string>>
+  /** The classes that have no SQLite. */
+  readonly withoutSqlite?: ReadonlyArray<string>
   /** Texts that the worker finds in its `env`. */
   readonly bindings?: Readonly<Record<string, string>>
 }
 
 /** The worker under test in workerd, over D1, on a loopback port. One for each test file. */
 export const startServer = async (entry: Entry = "./worker.ts", options: ServerOptions = {}) => {
-  const { bindings = {}, d1Databases = ["DB"], persist } = options
+  const { bindings = {}, d1Databases = ["DB"], persist, withoutSqlite = [] } = options
   const { durableObjects = ["WEBSOCKET_SERVER"] } = options
   const classes = Array.isArray(durableObjects)
     ? durableObjects.map((name) => [name, CLASS_NAME] as const)
@@ -51,7 +53,10 @@ export const startServer = async (entry: Entry = "./worker.ts", options: ServerO
     d1Databases: [...d1Databases],
     bindings: { ...bindings },
     durableObjects: Object.fromEntries(
-      classes.map(([name, className]) => [name, { className, useSQLite: true }])
+      classes.map(([name, className]) => [
+        name,
+        { className, useSQLite: !withoutSqlite.includes(className) }
+      ])
     ),
     ...(persist === undefined
       ? {}

@@ -1,0 +1,66 @@
+/**
+ * A client as a device has it: what LiveStore keeps for it outlives its connections.
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import type { SyncBackend } from "@livestore/common"
+import { EventSequenceNumber } from "@livestore/common/schema"
+import { makeWsSync } from "@livestore/sync-cf/client"
+import type { ClientName } from "@tidelog/interop/src/Side.ts"
+import { makeCfSync } from "@tidelog/sync-client"
+import type { Message } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+
+export type Backend = SyncBackend.SyncBackend<Message.SyncMetadata>
+
+/** Where a store's events are. */
+export type Engine = "d1" | "sqlite"
+
+export interface Device {
+  /** A connection, for as long as the scope. */
+  readonly connect: ReturnType<typeof connector>
+  /** The backendId that its client has kept. */
+  readonly backendId: Effect.Effect<string | undefined>
+}
+
+const connector = (
+  name: ClientName,
+  url: string,
+  storeId: string,
+  kept: KeyValueStore.KeyValueStore
+) => {
+  const make: SyncBackend.SyncBackendConstructor<Message.SyncMetadata> =
+    name === "official" ? makeWsSync({ url: `${url}/websocket` }) : makeCfSync({ url })
+  return make({ storeId, clientId: name, payload: undefined }).pipe(
+    Effect.provide(
+      Layer.merge(Layer.succeed(KeyValueStore.KeyValueStore, kept), FetchHttpClient.layer)
+    )
+  )
+}
+
+export const make = (port: number) => (name: ClientName, engine: Engine, storeId: string) =>
+  Effect.map(KeyValueStore.KeyValueStore, (kept): Device => ({
+    connect: connector(name, `ws://127.0.0.1:${port}/${engine}`, storeId, kept),
+    backendId: kept.get("backendId").pipe(Effect.orDie, Effect.map(Option.getOrUndefined))
+  })).pipe(Effect.provide(Layer.fresh(KeyValueStore.layerMemory)))
+
+/** The events after a position, up to the head. */
+export const readAfter = (backend: Backend, after: number) =>
+  Stream.runCollect(
+    backend.pull(
+      after === 0
+        ? Option.none()
+        : Option.some({
+            eventSequenceNumber: EventSequenceNumber.Global.make(after),
+            metadata: Option.none()
+          }),
+      { live: false }
+    )
+  ).pipe(
+    Effect.map((pages) =>
+      [...pages].flatMap(({ batch }) => batch.map(({ eventEncoded }) => eventEncoded))
+    )
+  )

@@ -1,0 +1,276 @@
+/**
+ * Stores of the official backend, before and after the worker is deployed with this project's server. The
+ * official one does all that is done before; what it leaves is nowhere made by hand.
+ */
+import { NodeContext } from "@effect/platform-node"
+import { describe, expect, layer } from "@effect/vitest"
+import {
+  type ClientName,
+  clientNames,
+  events,
+  follow,
+  type Reader
+} from "@tidelog/interop/src/Side.ts"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Deployment from "../src/Deployment.ts"
+import * as Device from "../src/Device.ts"
+
+const engines = ["d1", "sqlite"] as const
+
+/** Ids as apps choose them. */
+const storeIds = ["plain_1", "V1StGXR8_Z5jdHi6B-myT", "3F2504E0-4F89-11D3-9A0C-0305E82C3301", "b.ü"]
+
+const range = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => from + index + 1)
+
+/** As long as a client may take to come back. */
+const until = (holds: () => boolean) =>
+  Effect.suspend(() => (holds() ? Effect.void : Effect.fail("not yet"))).pipe(
+    Effect.retry(Schedule.spaced("20 millis")),
+    Effect.timeout("60 seconds")
+  )
+
+/** LiveStore's leader pushes again as well, unless it is told that it is behind. */
+const pushed = (backend: Device.Backend, batch: ReturnType<typeof events>) =>
+  backend.push(batch).pipe(
+    Effect.retry({
+      while: ({ _tag }) => _tag === "UnknownError" || _tag === "IsOfflineError",
+      schedule: Schedule.spaced("500 millis")
+    }),
+    Effect.timeout("60 seconds")
+  )
+
+/** Events with these positions and parents, which the official backend does not compare. */
+const chained = (...places: ReadonlyArray<readonly [seqNum: number, parentSeqNum: number]>) =>
+  places.flatMap(([seqNum, parentSeqNum]) => {
+    const [event] = events(seqNum - 1, seqNum)
+    const [parent] = events(parentSeqNum - 1, parentSeqNum)
+    return event === undefined || parent === undefined
+      ? []
+      : [{ ...event, parentSeqNum: parent.seqNum }]
+  })
+
+const numbers = (found: ReadonlyArray<{ readonly seqNum: number }>) =>
+  found.map(({ seqNum }) => seqNum)
+
+/** A client that was connected when the worker was deployed anew. */
+interface Guest {
+  readonly device: Device.Device
+  readonly backend: Device.Backend
+  readonly reader: Reader
+  readonly following: Effect.Effect.Success<ReturnType<typeof follow>>
+  readonly backendId: string | undefined
+}
+
+class AfterTakeover extends Context.Tag("test/AfterTakeover")<
+  AfterTakeover,
+  {
+    readonly device: ReturnType<typeof Device.make>
+    readonly log: Effect.Effect<string>
+    readonly guest: (name: ClientName, engine: Device.Engine, storeId: string) => Guest
+    readonly kept: (engine: Device.Engine, storeId: string) => Device.Device
+  }
+>() {}
+
+const keyOf = (...parts: ReadonlyArray<string>) => parts.join(" ")
+
+const everyStore = engines.flatMap((engine) => storeIds.map((storeId) => ({ engine, storeId })))
+
+const afterTakeover = Effect.gen(function* () {
+  const { log, port, redeploy } = yield* Deployment.start
+  const device = Device.make(port)
+  const guests = new Map<string, Guest>()
+  const kept = new Map<string, Device.Device>()
+
+  /** Leaves something in a store, by the official client, and keeps what its device knows of it. */
+  const leave = <A, E>(
+    engine: Device.Engine,
+    storeId: string,
+    use: (backend: Device.Backend) => Effect.Effect<A, E>
+  ) =>
+    Effect.gen(function* () {
+      const it = yield* device("official", engine, storeId)
+      kept.set(keyOf(engine, storeId), it)
+      return yield* Effect.scoped(Effect.flatMap(it.connect, use))
+    })
+
+  /** A client that stays connected, and has all that there is. */
+  const invite = (name: ClientName, engine: Device.Engine, storeId: string) =>
+    Effect.gen(function* () {
+      const it = yield* device(name, engine, storeId)
+      const backend = yield* it.connect
+      const reader: Reader = { seqNums: [], caughtUp: -1 }
+      const following = yield* follow(backend, reader)
+      yield* until(() => reader.caughtUp === 3)
+      const backendId = yield* it.backendId
+      guests.set(keyOf(name, engine, storeId), {
+        device: it,
+        backend,
+        reader,
+        following,
+        backendId
+      })
+    })
+
+  for (const { engine, storeId } of everyStore) {
+    yield* leave(engine, storeId, (backend) => backend.push(events(0, 3)))
+    for (const name of clientNames) yield* invite(name, engine, storeId)
+  }
+
+  for (const engine of engines) {
+    // The second statement of this push fails, and what the first one has written stays.
+    const torn = [...events(5, 19), ...events(18, 20)]
+    yield* leave(engine, "Wedged-1", (backend) =>
+      Effect.gen(function* () {
+        yield* backend.push(events(0, 5))
+        yield* Device.readAfter(backend, 0)
+        yield* Effect.flip(backend.push(torn))
+        // From now on it takes nothing any more.
+        yield* Effect.flip(backend.push(events(5, 6)))
+      })
+    )
+    yield* leave(engine, "wedged-at-once", (backend) =>
+      Effect.flip(backend.push([...events(0, 14), ...events(13, 15)]))
+    )
+    yield* leave(engine, "No-Chain", (backend) => backend.push(chained([1, 0], [3, 2], [9, 7])))
+    yield* leave(engine, "Empty-1", (backend) => Device.readAfter(backend, 0))
+  }
+
+  yield* leave("d1", "Twin-A", (backend) => backend.push(events(0, 3)))
+  const seen = yield* leave("d1", "twin.a", (backend) => Device.readAfter(backend, 0))
+  // The official backend shows one store's events in the other.
+  expect(numbers(seen)).toEqual([1, 2, 3])
+
+  yield* redeploy
+  const find = <A>(found: A | undefined, key: string): A => {
+    if (found === undefined) throw new Error(`nobody is ${key}`)
+    return found
+  }
+  return {
+    device,
+    log,
+    guest: (...key: Parameters<typeof invite>) => find(guests.get(keyOf(...key)), keyOf(...key)),
+    kept: (engine: Device.Engine, storeId: string) =>
+      find(kept.get(keyOf(engine, storeId)), storeId)
+  }
+})
+
+const after = Layer.scoped(AfterTakeover, afterTakeover).pipe(
+  Layer.provide(NodeContext.layer),
+  Layer.provide(Logger.remove(Logger.defaultLogger))
+)
+
+layer(after, { excludeTestServices: true, timeout: "170 seconds" })("takeover", (it) => {
+  for (const { engine, storeId } of everyStore) {
+    describe(`${storeId}, ${engine}`, () => {
+      it.scoped("[TAKE-1] clients that were connected go on, without a gap or a repeat", () =>
+        Effect.gen(function* () {
+          const { guest } = yield* AfterTakeover
+          const guests = clientNames.map((name) => guest(name, engine, storeId))
+          let head = 3
+          for (const { backend } of guests) {
+            yield* pushed(backend, events(head, head + 2))
+            head += 2
+            yield* until(() => guests.every(({ reader }) => reader.seqNums.length >= head))
+          }
+          for (const { backendId, device, following, reader } of guests) {
+            expect(reader.seqNums).toEqual(range(0, head))
+            expect(Option.isNone(yield* Fiber.poll(following))).toBe(true)
+            expect(backendId).toMatch(/^[A-Za-z0-9_-]{21}$/)
+            expect(yield* device.backendId).toBe(backendId)
+          }
+        })
+      )
+
+      for (const name of clientNames) {
+        it.scoped(`[TAKE-1] a new ${name} client has all events, as they were pushed`, () =>
+          Effect.gen(function* () {
+            const { device, guest } = yield* AfterTakeover
+            const newcomer = yield* device(name, engine, storeId)
+            const backend = yield* newcomer.connect
+            const found = yield* Device.readAfter(backend, 0)
+            expect(found.slice(0, 3)).toEqual(events(0, 3))
+            expect(yield* newcomer.backendId).toBe(guest(name, engine, storeId).backendId)
+          })
+        )
+      }
+    })
+  }
+
+  for (const engine of engines) {
+    describe(engine, () => {
+      it.scoped("[TAKE-3] a store that took no push any more takes them again", () =>
+        Effect.gen(function* () {
+          const { kept } = yield* AfterTakeover
+          const device = kept(engine, "Wedged-1")
+          const before = yield* device.backendId
+          const backend = yield* device.connect
+          expect(numbers(yield* Device.readAfter(backend, 5))).toEqual(range(5, 19))
+          yield* backend.push(events(19, 20))
+          expect(numbers(yield* Device.readAfter(backend, 0))).toEqual(range(0, 20))
+          expect(yield* device.backendId).toBe(before)
+        })
+      )
+
+      it.scoped(
+        "[TAKE-3][TAKE-4] also one that has never answered a push, if the app knows it",
+        () =>
+          Effect.gen(function* () {
+            const { kept } = yield* AfterTakeover
+            const backend = yield* kept(engine, "wedged-at-once").connect
+            expect(numbers(yield* Device.readAfter(backend, 0))).toEqual(range(0, 14))
+            yield* backend.push(events(14, 15))
+          })
+      )
+
+      it.scoped("[TAKE-8] a log that is no chain is sent to official clients as it was", () =>
+        Effect.gen(function* () {
+          const { kept, log } = yield* AfterTakeover
+          const backend = yield* kept(engine, "No-Chain").connect
+          expect(numbers(yield* Device.readAfter(backend, 0))).toEqual([1, 3, 9])
+          yield* backend.push(events(9, 10))
+          expect(numbers(yield* Device.readAfter(backend, 3))).toEqual([9, 10])
+          expect(yield* log).toContain("it is no chain")
+        })
+      )
+
+      it.scoped("[TAKE-1] a store without events keeps its backendId", () =>
+        Effect.gen(function* () {
+          const { kept } = yield* AfterTakeover
+          const device = kept(engine, "Empty-1")
+          const before = yield* device.backendId
+          expect(before).toBeDefined()
+          const backend = yield* device.connect
+          yield* backend.push(events(0, 2))
+          expect(numbers(yield* Device.readAfter(backend, 0))).toEqual([1, 2])
+          expect(yield* device.backendId).toBe(before)
+        })
+      )
+    })
+  }
+
+  it.scoped("[TAKE-4][TAKE-5] of two stores with one table, only its own has the events", () =>
+    Effect.gen(function* () {
+      const { device, log } = yield* AfterTakeover
+      const other = yield* (yield* device("tidelog", "d1", "twin.a")).connect
+      const first = yield* Effect.fork(pushed(other, events(0, 1, { text: "mine" })))
+      // It is put off for as long as the events may be its own.
+      yield* log.pipe(
+        Effect.filterOrFail((text) => text.includes("TakeoverRefused")),
+        Effect.retry(Schedule.spaced("100 millis")),
+        Effect.timeout("60 seconds")
+      )
+      const own = yield* (yield* device("official", "d1", "Twin-A")).connect
+      expect(numbers(yield* Device.readAfter(own, 0))).toEqual([1, 2, 3])
+      yield* Fiber.join(first)
+      expect(yield* Device.readAfter(other, 0)).toEqual(events(0, 1, { text: "mine" }))
+      expect(yield* Device.readAfter(own, 0)).toEqual(events(0, 3))
+    })
+  )
+})
