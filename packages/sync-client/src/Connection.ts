@@ -5,7 +5,11 @@
  * @since 0.1.0
  */
 import type * as Socket from "@effect/platform/Socket"
-import { Chunking, Dialect, type Frame, PingText, ServerFrameReader } from "@tidelog/sync-protocol"
+import * as Chunking from "@tidelog/sync-protocol/Chunking"
+import * as Dialect from "@tidelog/sync-protocol/Dialect"
+import type * as Frame from "@tidelog/sync-protocol/Frame"
+import * as PingText from "@tidelog/sync-protocol/PingText"
+import * as ServerFrameReader from "@tidelog/sync-protocol/ServerFrameReader"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

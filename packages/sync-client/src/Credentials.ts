@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { ConnectionUrl } from "@tidelog/sync-protocol"
+import * as ConnectionUrl from "@tidelog/sync-protocol/ConnectionUrl"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"

@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { Dialect, Frame } from "@tidelog/sync-protocol"
+import type * as Dialect from "@tidelog/sync-protocol/Dialect"
+import type * as Frame from "@tidelog/sync-protocol/Frame"
 
 /**
  * The present connection, as a request sees it.

@@ -7,7 +7,11 @@
  *
  * @since 0.1.0
  */
-import { type Frame, type LogEvent, type Message, Sparing, SyncError } from "@tidelog/sync-protocol"
+import type * as Frame from "@tidelog/sync-protocol/Frame"
+import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
+import type * as Message from "@tidelog/sync-protocol/Message"
+import * as Sparing from "@tidelog/sync-protocol/Sparing"
+import * as SyncError from "@tidelog/sync-protocol/SyncError"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Frame, LogEvent, SyncError } from "@tidelog/sync-protocol"
+import type * as Frame from "@tidelog/sync-protocol/Frame"
+import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
+import type * as SyncError from "@tidelog/sync-protocol/SyncError"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

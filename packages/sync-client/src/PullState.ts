@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { LogEvent, Message } from "@tidelog/sync-protocol"
+import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
+import type * as Message from "@tidelog/sync-protocol/Message"
 
 /**
  * What a page is to a reader at a cursor.

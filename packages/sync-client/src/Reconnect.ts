@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
-import { Closing } from "@tidelog/sync-protocol"
+import * as Closing from "@tidelog/sync-protocol/Closing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { LogEvent, Refusal } from "@tidelog/sync-protocol"
+import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
+import type * as Refusal from "@tidelog/sync-protocol/Refusal"
 import * as Effect from "effect/Effect"
 import type { PushFailure } from "./PendingPush.ts"
 import type { Rejection } from "./SyncStatus.ts"

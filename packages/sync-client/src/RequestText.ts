@@ -4,13 +4,11 @@
  *
  * @since 0.1.0
  */
-import {
-  Chunking,
-  type Frame,
-  type LogEvent,
-  type Message,
-  RequestTag
-} from "@tidelog/sync-protocol"
+import * as Chunking from "@tidelog/sync-protocol/Chunking"
+import type * as Frame from "@tidelog/sync-protocol/Frame"
+import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
+import type * as Message from "@tidelog/sync-protocol/Message"
+import * as RequestTag from "@tidelog/sync-protocol/RequestTag"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { EventTooLarge } from "./SyncClientError.ts"

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { LogEvent } from "@tidelog/sync-protocol"
+import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

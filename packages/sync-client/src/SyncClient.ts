@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type * as Socket from "@effect/platform/Socket"
-import type { LogEvent, Message } from "@tidelog/sync-protocol"
+import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
+import type * as Message from "@tidelog/sync-protocol/Message"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { LogEvent } from "@tidelog/sync-protocol"
+import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
 
 /**
  * @since 0.1.0

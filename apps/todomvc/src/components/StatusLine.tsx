@@ -1,23 +1,23 @@
 import { type SyncStatus, useSyncStatus } from "@tidelog/sync-client/react"
+import { reconnect } from "@tidelog/sync-client/status"
 import { useNow } from "../page/useNow.ts"
 
 const describe = (status: SyncStatus, now: number): string => {
-  if (status._tag === "Online" && status.rejected !== undefined) {
-    return `Not accepted by the server: ${status.rejected.reason}`
-  }
   switch (status._tag) {
     case "Idle":
       return "Not connected yet"
     case "Connecting":
       return "Connecting…"
     case "Online":
-      return "Online"
+      return status.rejected === undefined
+        ? "Online"
+        : `Not accepted by the server: ${status.rejected.reason}`
     case "Waiting": {
       const seconds = Math.max(0, Math.ceil((status.retryAt - now) / 1_000))
       return `Reconnecting in ${seconds} s: ${status.reason}`
     }
     case "Offline":
-      return "Offline: changes are kept here and sent later"
+      return "Offline"
     case "Refused":
       return `Refused: ${status.reason}`
     case "Closed":
@@ -25,17 +25,34 @@ const describe = (status: SyncStatus, now: number): string => {
   }
 }
 
+/** What is kept here and not on the server yet. While all is well that passes before it can be read. */
+const waiting = ({ _tag, rejected, unconfirmed }: SyncStatus): string => {
+  if (unconfirmed === 0 || (_tag === "Online" && rejected === undefined)) return ""
+  return unconfirmed === 1 ? " · 1 change waiting" : ` · ${unconfirmed} changes waiting`
+}
+
 /** One quiet line that says how the page stands with the server. */
 export const StatusLine = ({ storeId }: { readonly storeId: string }) => {
-  const status = useSyncStatus(storeId) ?? { _tag: "Idle", since: 0 }
-  const now = useNow(status._tag === "Waiting")
+  const status = useSyncStatus(storeId)
+  const state = status?._tag ?? "Idle"
+  const now = useNow(state === "Waiting")
   return (
-    <p className="status" data-state={status._tag} data-testid="sync-status">
+    <p
+      className="status"
+      data-state={state}
+      data-testid="sync-status"
+      data-unconfirmed={status?.unconfirmed}
+    >
       <span aria-hidden="true" className="status-dot" />
       {/* A countdown read aloud each second would be noise: only changes of state are announced. */}
-      <span aria-live={status._tag === "Waiting" ? "off" : "polite"} data-testid="sync-status-text">
-        {describe(status, now)}
+      <span aria-live={state === "Waiting" ? "off" : "polite"} data-testid="sync-status-text">
+        {status === undefined ? "Not connected yet" : describe(status, now) + waiting(status)}
       </span>
+      {(state === "Refused" || state === "Waiting") && (
+        <button onClick={() => reconnect(storeId)} type="button">
+          Try now
+        </button>
+      )}
     </p>
   )
 }
