@@ -37,10 +37,12 @@ export interface ObjectOptions {
    */
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
   /**
-   * How clients may connect: by WebSocket (`ws`) if not told, and so far by nothing else, as `http` and
-   * `do-rpc` are reserved names. Others are refused with a reason.
+   * How clients may connect: by WebSocket (`ws`) and HTTP (`http`) if not told. Others are refused with a
+   * reason.
    */
   readonly enabledTransports?: Iterable<StoreObject.Transport>
+  /** Of the HTTP transport: headers that are on each of its answers, refusals of the object among them. */
+  readonly http?: StoreObject.HttpOptions
 }
 
 /**

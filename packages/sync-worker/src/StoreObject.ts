@@ -16,6 +16,7 @@ import * as Attachment from "./Attachment.ts"
 import type { Session } from "./Connection.ts"
 import * as ForwardHeaders from "./ForwardHeaders.ts"
 import * as Grant from "./Grant.ts"
+import * as HttpTransport from "./HttpTransport.ts"
 import * as Activations from "./internal/activations.ts"
 import * as Backlog from "./internal/backlog.ts"
 import * as LiveServer from "./internal/liveServer.ts"
@@ -24,18 +25,28 @@ import * as Refusals from "./internal/refusals.ts"
 import * as Sleeping from "./internal/sleeping.ts"
 import * as Sockets from "./internal/sockets.ts"
 import { isUpgrade } from "./internal/upgrade.ts"
+import * as SenderRates from "./SenderRates.ts"
 
 export type { ObjectState, ServerLayer } from "./internal/liveServer.ts"
 
 /**
- * How a client may reach a store. Only `ws` is served so far: `http` and `do-rpc` are names that are
- * reserved for what the official package has under them, and a backend that enables nothing else
- * refuses everybody.
+ * How a client may reach a store: over a WebSocket, or by a POST for each request. `do-rpc` is a name that is
+ * reserved for what the official package has under it, and not served so far.
  *
  * @since 0.1.0
  * @category models
  */
 export type Transport = "ws" | "http" | "do-rpc"
+
+/**
+ * What is told of the HTTP transport. `responseHeaders`: headers that are on each of the object's answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpOptions {
+  readonly responseHeaders?: Readonly<Record<string, string>>
+}
 
 /**
  * The handlers of a Durable Object.
@@ -66,15 +77,35 @@ export const make = <E>(options: {
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
   /** The transports that connections may use. */
   readonly enabledTransports?: Iterable<Transport>
+  /** Of the HTTP transport: `responseHeaders` are on each of its answers. */
+  readonly http?: HttpOptions
 }): StoreObject => {
-  const { env, forwardHeaders = [], layer, state } = options
+  const { env, forwardHeaders = [], http = {}, layer, state } = options
   const transports = new Set(options.enabledTransports ?? DEFAULT_TRANSPORTS)
   state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(Frame.PING_TEXT, Frame.PONG_TEXT))
+
+  const withResponseHeaders = (response: Response): Response => {
+    for (const [name, value] of Object.entries(http.responseHeaders ?? {})) {
+      response.headers.set(name, value)
+    }
+    return response
+  }
 
   const alarm = ObjectAlarm.make(state.storage)
 
   /** Those that a client has been connected to. */
   const visited = new WeakSet<LiveServer.LiveServer>()
+
+  /** Whose request it is, or nothing where the app has made a mistake. */
+  const sessionOf = (grant: Grant.Grant, request: Request): Effect.Effect<Session | undefined> =>
+    Either.match(ForwardHeaders.pick(request, forwardHeaders), {
+      onLeft: (error) =>
+        Effect.logError("forwardHeaders failed", Cause.fail(error)).pipe(
+          Effect.annotateLogs(Refusals.ownerOf(grant)),
+          Effect.as(undefined)
+        ),
+      onRight: (headers) => Effect.succeed({ ...grant, headers })
+    })
 
   const accept = Effect.fnUntraced(function* (
     live: LiveServer.LiveServer,
@@ -82,14 +113,10 @@ export const make = <E>(options: {
     request: Request
   ) {
     const { limits } = live
-    const headers = ForwardHeaders.pick(request, forwardHeaders)
-    if (Either.isLeft(headers)) {
-      yield* Effect.logError("forwardHeaders failed", Cause.fail(headers.left)).pipe(
-        Effect.annotateLogs(Refusals.ownerOf(grant))
-      )
+    const session = yield* sessionOf(grant, request)
+    if (session === undefined) {
       return yield* refuse(grant, "internalError", "the server made a mistake")
     }
-    const session: Session = { ...grant, headers: headers.right }
     if (!Attachment.fits(session, limits.maxSubscriptions)) {
       const reason = "payload, identity and headers are too large to be kept with the connection"
       return yield* refuse(grant, "payloadTooLarge", reason)
@@ -139,6 +166,32 @@ export const make = <E>(options: {
 
   /** Of the frames that wait for the server to start. */
   const backlog = Backlog.make()
+
+  const rates = SenderRates.make()
+
+  /** Answers a request that comes by itself. */
+  const answerHttp = Effect.fnUntraced(function* (grant: Grant.Grant, request: Request) {
+    const session = yield* sessionOf(grant, request)
+    if (session === undefined) {
+      const refusal = { status: 500, reason: "the server made a mistake" }
+      return yield* Effect.annotateLogs(
+        Refusals.answerHttp(request, refusal),
+        Refusals.ownerOf(grant)
+      )
+    }
+    const text = yield* Effect.promise(() => request.text())
+    return yield* HttpTransport.answer(
+      {
+        rates,
+        backlog,
+        activate: Effect.tap(activations.get(grant.storeId), (live) => visited.add(live)),
+        hasRoom: ({ connections, limits }) => connections.size < limits.maxSockets
+      },
+      request,
+      session,
+      text
+    )
+  }, Effect.provide(Logger.json))
 
   const closeDue = Sleeping.closeDue(state)
 
@@ -289,6 +342,12 @@ export const make = <E>(options: {
         return Refusals.answerHttp(request, { status: 403, reason: "Forbidden" })
       }
       const transport = transportOf(request)
+      if (transport === "http") {
+        const answered = transports.has(transport)
+          ? answerHttp(grant.right, request)
+          : refuseTransport(request, grant.right, transport)
+        return Effect.map(answered, withResponseHeaders)
+      }
       if (!transports.has(transport)) return refuseTransport(request, grant.right, transport)
       return activations.get(grant.right.storeId).pipe(
         Effect.flatMap((active) =>
@@ -345,7 +404,7 @@ const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reas
     Refusals.ownerOf(grant)
   )
 
-const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws"]
+const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws", "http"]
 
 const transportOf = (request: Request): Transport => (isUpgrade(request) ? "ws" : "http")
 
