@@ -5,6 +5,7 @@
  */
 export * as Chunking from "./Chunking.ts"
 export * as Dialect from "./Dialect.ts"
+export * as DoRpcMessage from "./DoRpcMessage.ts"
 export * as Frame from "./Frame.ts"
 export * as FrameReader from "./FrameReader.ts"
 export * as FrameText from "./FrameText.ts"

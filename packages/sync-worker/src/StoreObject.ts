@@ -14,6 +14,7 @@ import * as Predicate from "effect/Predicate"
 import * as AdminOperation from "./AdminOperation.ts"
 import * as Attachment from "./Attachment.ts"
 import type { Session } from "./Connection.ts"
+import type { DoRpcServer, DoRpcTransport } from "./DoRpcTransport.ts"
 import * as ForwardHeaders from "./ForwardHeaders.ts"
 import * as Grant from "./Grant.ts"
 import * as HttpTransport from "./HttpTransport.ts"
@@ -30,8 +31,8 @@ import * as SenderRates from "./SenderRates.ts"
 export type { ObjectState, ServerLayer } from "./internal/liveServer.ts"
 
 /**
- * How a client may reach a store: over a WebSocket, or by a POST for each request. `do-rpc` is a name that is
- * reserved for what the official package has under it, and not served so far.
+ * How a client may reach a store: over a WebSocket, by a POST for each request, or, from another object of the
+ * app, by a call.
  *
  * @since 0.1.0
  * @category models
@@ -62,6 +63,9 @@ export interface StoreObject {
   readonly failed: (socket: WebSocket) => Effect.Effect<void>
   readonly alarm: Effect.Effect<void>
 
+  /** Answers a call of another object. Dies where calls are not taken, or if it is none. */
+  readonly rpc: (payload: Uint8Array) => Effect.Effect<Uint8Array | ReadableStream<Uint8Array>>
+
   /** Runs an `AdminOperation` that has come as text, and answers as text. */
   readonly admin: (operation: string) => Effect.Effect<string>
 }
@@ -79,9 +83,16 @@ export const make = <E>(options: {
   readonly enabledTransports?: Iterable<Transport>
   /** Of the HTTP transport: `responseHeaders` are on each of its answers. */
   readonly http?: HttpOptions
+  /** The transport `do-rpc`, where it is one of those. */
+  readonly doRpc?: DoRpcTransport
+  /** What the object's id was made of. */
+  readonly name?: string | undefined
 }): StoreObject => {
   const { env, forwardHeaders = [], http = {}, layer, state } = options
-  const transports = new Set(options.enabledTransports ?? DEFAULT_TRANSPORTS)
+  const transports = new Set(
+    options.enabledTransports
+      ?? (options.doRpc === undefined ? DEFAULT_TRANSPORTS : [...DEFAULT_TRANSPORTS, "do-rpc"])
+  )
   state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(Frame.PING_TEXT, Frame.PONG_TEXT))
 
   const withResponseHeaders = (response: Response): Response => {
@@ -132,8 +143,36 @@ export const make = <E>(options: {
     return new Response(null, { status: 101, webSocket: client })
   })
 
-  const activations = Activations.make({
-    start: LiveServer.start({ state, env, layer, alarm }),
+  const rates = SenderRates.make()
+
+  const doRpc: DoRpcServer | undefined = transports.has("do-rpc")
+    ? options.doRpc?.open({
+        env,
+        storage: state.storage,
+        rates,
+        storeId: () => options.name,
+        activate: (storeId) => Effect.tap(activations.get(storeId), (live) => visited.add(live))
+      })
+    : undefined
+
+  const startServer = LiveServer.start({ state, env, layer, alarm })
+
+  const activations: Activations.Activations<
+    Handshake.StoreId,
+    LiveServer.LiveServer,
+    LiveServer.StartFailed
+  > = Activations.make({
+    start: (storeId: Handshake.StoreId) =>
+      Effect.tap(startServer(storeId), (live) =>
+        doRpc === undefined
+          ? Effect.void
+          : Effect.provide(doRpc.resume(live), live.runtime).pipe(
+              Effect.catchAllCause((cause) =>
+                Effect.logError("subscriptions could not be resumed", cause)
+              ),
+              Effect.provide(Logger.json)
+            )
+      ),
     isOver: ({ server }: LiveServer.LiveServer) => server.isReplaced(),
     end: LiveServer.letGo
   })
@@ -166,8 +205,6 @@ export const make = <E>(options: {
 
   /** Of the frames that wait for the server to start. */
   const backlog = Backlog.make()
-
-  const rates = SenderRates.make()
 
   /** Answers a request that comes by itself. */
   const answerHttp = Effect.fnUntraced(function* (grant: Grant.Grant, request: Request) {
@@ -222,7 +259,12 @@ export const make = <E>(options: {
     Effect.suspend(() => {
       const current = activations.current()
       if (current !== undefined) return run(current, storeId, operation)
-      return Effect.flatMap(Sleeping.revoke(state, operation.identity), (closed) => {
+      const sleeping = Effect.zipWith(
+        Sleeping.revoke(state, operation.identity),
+        doRpc?.revoke(operation.identity) ?? Effect.succeed(0),
+        (sockets, subscriptions) => sockets + subscriptions
+      )
+      return Effect.flatMap(sleeping, (closed) => {
         const pending = activations.pending()
         if (pending === undefined) return Effect.succeed({ closed })
         return Effect.flatMap(Effect.zipLeft(pending, Effect.sleep(0)), ({ runtime, server }) =>
@@ -384,7 +426,12 @@ export const make = <E>(options: {
         Effect.sync(() => Sockets.answerClose(socket, code, reason))
       ),
 
-    failed: forget
+    failed: forget,
+
+    rpc: (payload) =>
+      doRpc === undefined
+        ? Effect.dieMessage("this backend does not take the transport do-rpc")
+        : doRpc.call(payload)
   }
 }
 
