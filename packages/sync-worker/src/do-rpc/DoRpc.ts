@@ -227,11 +227,10 @@ const open = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule): DoRpcS
   ): Effect.Effect<unknown, SyncAuth.AuthError> =>
     rule === undefined
       ? Effect.void
-      : SyncAuth.authorise(
-          () => rule(payload, { storeId, caller }),
-          payload,
-          { storeId, headers: new Headers() }
-        )
+      : SyncAuth.authorise(() => rule(payload, { storeId, caller }), payload, {
+          storeId,
+          headers: new Headers()
+        })
 
   /** The frames of an answer, one by one; the last is an `Exit`. */
   const answer = Effect.fnUntraced(function* (admitted: Admitted, text: string) {
