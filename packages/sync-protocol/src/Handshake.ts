@@ -89,7 +89,7 @@ const ProtocolParam = Schema.transformOrFail(Schema.String, Schema.Int, {
  *
  * - `storeId`: which store.
  * - `payload`: the app's `syncPayload`, whatever its authorisation asks for; absent if it has none.
- * - `transport`: `ws`; absent at `/websocket` means the same.
+ * - `transport`: `ws`, or `http` for a request that is a POST; absent at `/websocket` means `ws`.
  * - `protocol`: absent means 1.
  *
  * @since 0.1.0
@@ -98,7 +98,7 @@ const ProtocolParam = Schema.transformOrFail(Schema.String, Schema.Int, {
 export const SearchParams = Schema.Struct({
   storeId: StoreId,
   payload: Schema.optionalWith(PayloadParam, { exact: true }),
-  transport: Schema.optionalWith(Schema.Literal("ws"), { default: () => "ws" as const }),
+  transport: Schema.optionalWith(Schema.Literal("ws", "http"), { default: () => "ws" as const }),
   protocol: Schema.optionalWith(ProtocolParam, { default: () => PROTOCOL_VERSION })
 })
 

@@ -89,10 +89,13 @@ describe("SearchParams", () => {
     expect(Either.isLeft(decode({ transport: "ws" }))).toBe(true)
   })
 
-  it("[HAND-3] transport is ws, also if absent, and nothing else", () => {
+  it("[HAND-3] transport is ws, also if absent, or http, and nothing else", () => {
     expect(decode({ storeId: "s" })).toStrictEqual(Either.right(params))
     expect(decode({ storeId: "s", transport: "ws" })).toStrictEqual(Either.right(params))
-    expect(Either.isLeft(decode({ storeId: "s", transport: "http" }))).toBe(true)
+    expect(decode({ storeId: "s", transport: "http" })).toStrictEqual(
+      Either.right({ ...params, transport: "http" })
+    )
+    expect(Either.isLeft(decode({ storeId: "s", transport: "https" }))).toBe(true)
     expect(Either.isLeft(decode({ storeId: "s", transport: "" }))).toBe(true)
   })
 

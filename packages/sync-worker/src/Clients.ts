@@ -216,7 +216,7 @@ export const make = (options: {
       }
       clients.set(connection, client)
       const deadline = Deadline.next(timesOf(client))
-      if (Number.isFinite(deadline)) alarm.wakeBy(deadline)
+      if (Number.isFinite(deadline) && connection.isBrief !== true) alarm.wakeBy(deadline)
       return client
     },
     endBeyondHead,

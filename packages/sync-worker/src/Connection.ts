@@ -107,6 +107,12 @@ export type ConnectionState = typeof ConnectionState.Type
 export interface Connection {
   readonly session: Session
 
+  /**
+   * Whether it is there for one request, as over HTTP: nothing of it outlives the object's memory, and nothing
+   * has to wake the object for it.
+   */
+  readonly isBrief?: boolean
+
   /** Sends one text frame. */
   readonly send: (frame: string) => void
 

@@ -99,7 +99,7 @@ export const make = (options: {
     && !Deadline.isExpired(client.connection.session, clock)
 
   const save = (client: Client.Client): void => {
-    if (!client.open) return
+    if (!client.open || client.connection.isBrief === true) return
     const subscriptions: Array<SubscriptionState> = []
     for (const subscription of client.subscriptions.values()) {
       if (!subscription.admitted) continue

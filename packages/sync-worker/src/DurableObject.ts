@@ -13,6 +13,7 @@ import * as Logger from "effect/Logger"
 import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObjectWith } from "./CloudflareEnv.ts"
 import type { MissingBinding, ObjectStorage, StorageOption } from "./CloudflareEnv.ts"
 import type { Session } from "./Connection.ts"
+import type { DoRpcTransport } from "./DoRpcTransport.ts"
 import type { EventLog } from "./EventLog.ts"
 import type * as ForwardHeaders from "./ForwardHeaders.ts"
 import { provideServices } from "./internal/services.ts"
@@ -38,10 +39,14 @@ export interface ObjectOptions {
    */
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
   /**
-   * How clients may connect: by WebSocket (`ws`) if not told, and so far by nothing else, as `http` and
-   * `do-rpc` are reserved names. Others are refused with a reason.
+   * How clients may connect: by WebSocket (`ws`) and HTTP (`http`) if not told, and by calls of other objects
+   * (`do-rpc`) where `doRpc` says whose. Others are refused with a reason.
    */
   readonly enabledTransports?: Iterable<StoreObject.Transport>
+  /** Of the HTTP transport: headers that are on each of its answers, refusals of the object among them. */
+  readonly http?: StoreObject.HttpOptions
+  /** How other objects of the app may be clients: `doRpc` of `@tidelog/sync-worker/do-rpc`. */
+  readonly doRpc?: DoRpcTransport
 }
 
 /**
@@ -104,6 +109,9 @@ export type SyncDurableObject = new (
   webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void>
   webSocketError(socket: WebSocket): Promise<void>
   alarm(): Promise<void>
+
+  /** For other objects that are clients: LiveStore's `makeDoRpcSync` calls it. */
+  rpc(payload: Uint8Array): Promise<Uint8Array | ReadableStream<Uint8Array>>
 
   /** For the Worker's admin routes: reachable through the binding only. */
   admin(operation: string): Promise<string>
@@ -192,7 +200,7 @@ export const makeDurableObjectFromLayer = <E>(
 
     constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
       super(ctx, env)
-      this.#store = StoreObject.make({ ...options, state: ctx, env, layer })
+      this.#store = StoreObject.make({ ...options, state: ctx, env, layer, name: ctx.id.name })
     }
 
     override fetch(request: Request) {
@@ -213,6 +221,10 @@ export const makeDurableObjectFromLayer = <E>(
 
     override alarm() {
       return Effect.runPromise(this.#store.alarm)
+    }
+
+    rpc(payload: Uint8Array) {
+      return Effect.runPromise(this.#store.rpc(payload))
     }
 
     admin(operation: string) {

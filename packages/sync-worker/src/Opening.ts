@@ -11,9 +11,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { storeObjects } from "./CloudflareEnv.ts"
-import type { ObjectsOptions } from "./CloudflareEnv.ts"
+import type { MissingBinding, ObjectsOptions } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
 import * as Grant from "./Grant.ts"
+import { readBody } from "./internal/body.ts"
 import { expiryOf } from "./internal/expiry.ts"
 import * as Refusals from "./internal/refusals.ts"
 import * as SyncAuth from "./SyncAuth.ts"
@@ -27,8 +28,8 @@ import { matchSyncRequest } from "./SyncRequest.ts"
  */
 export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
   /**
-   * What differs from `Limits.defaults`. The Worker enforces `maxPayloadBytes` and `maxStoreIdLength`,
-   * and leaves the others to the object, so both may be told the same.
+   * What differs from `Limits.defaults`. The Worker enforces `maxPayloadBytes` and `maxStoreIdLength`, and
+   * over HTTP `maxFrameBytes`, and leaves the others to the object, so both may be told the same.
    */
   readonly limits?: Limits.LimitChanges
 }
@@ -68,12 +69,42 @@ export const answer = (request: Request, env: object, opening: Opening) =>
     Effect.catchTags({
       Refused: ({ code, reason }) =>
         Refusals.answerUpgrade(code, reason, Refusals.originOf(request)),
-      MissingBinding: (error) =>
-        Effect.as(
-          Effect.logError(error.message),
-          new Response("The sync backend is not configured.\n", { status: 424 })
-        )
+      MissingBinding: notConfigured
     })
+  )
+
+/**
+ * Answers a request of the HTTP transport, or refuses it. What the store's object answers passes as it is.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const answerHttp = (request: Request, env: object, opening: Opening) =>
+  forward(request, env, opening).pipe(
+    Effect.catchTags({
+      Refused: ({ code, reason }) => {
+        const status = STATUS.get(code) ?? 400
+        const headers: Record<string, string> = status === 503 ? { "retry-after": "5" } : {}
+        return Refusals.answerHttp(request, { status, reason, headers })
+      },
+      MissingBinding: notConfigured
+    })
+  )
+
+/** HTTP's word for a close code. */
+const STATUS = new Map<number, number>([
+  [Handshake.CloseCode.unauthorized, 401],
+  [Handshake.CloseCode.forbidden, 403],
+  [Handshake.CloseCode.payloadTooLarge, 413],
+  [Handshake.CloseCode.messageTooBig, 413],
+  [Handshake.CloseCode.internalError, 500],
+  [Handshake.CloseCode.tryAgainLater, 503]
+])
+
+const notConfigured = ({ message }: MissingBinding) =>
+  Effect.as(
+    Effect.logError(message),
+    new Response("The sync backend is not configured.\n", { status: 424 })
   )
 
 /** Why a connection does not come to be, in terms of its close frame. */
@@ -96,7 +127,33 @@ const connect = Effect.fnUntraced(function* (request: Request, env: object, open
   if (!(yield* Cors.isAllowed(opening, request))) {
     return yield* refuse("forbidden", "this origin may not connect")
   }
-  const { payload, storeId } = yield* readParams(request, opening)
+  const { headers, object } = yield* admit(request, env, opening, "ws")
+  return yield* send(() => object.fetch(request.url, { headers }))
+})
+
+/** The origin of an HTTP request has been looked at before, as that of each (see `Cors`). */
+const forward = Effect.fnUntraced(function* (request: Request, env: object, opening: Opening) {
+  const { maxFrameBytes } = opening.limits
+  const tooBig = refuse("messageTooBig", `a request may have ${maxFrameBytes} bytes`)
+  if (Number(request.headers.get("content-length") ?? 0) > maxFrameBytes) return yield* tooBig
+  const { headers, object } = yield* admit(request, env, opening, "http")
+  const body = yield* Effect.mapError(readBody(request, maxFrameBytes), () =>
+    refuse("badRequest", "the request broke off")
+  )
+  if (body === undefined) return yield* tooBig
+  // It is another body than what these tell of: whole, and counted.
+  for (const name of ["content-length", "transfer-encoding"]) headers.delete(name)
+  return yield* send(() => object.fetch(request.url, { method: "POST", headers, body }))
+})
+
+/** Who is let in, as headers for the object of the store, and that object. */
+const admit = Effect.fnUntraced(function* (
+  request: Request,
+  env: object,
+  opening: Opening,
+  transport: Handshake.SearchParams["transport"]
+) {
+  const { payload, storeId } = yield* readParams(request, opening, transport)
   const objects = yield* storeObjects(env, opening)
   const identity = yield* opening
     .authorise(env, payload, { storeId, headers: request.headers, request })
@@ -120,22 +177,29 @@ const connect = Effect.fnUntraced(function* (request: Request, env: object, open
   )
   const headers = new Headers(request.headers)
   headers.set(Grant.HEADER, grant)
-  return yield* Effect.tryPromise(() => objects(storeId).fetch(request.url, { headers })).pipe(
+  return { headers, object: objects(storeId) }
+})
+
+const send = (fetch: () => Promise<Response>) =>
+  Effect.tryPromise(fetch).pipe(
     Effect.tapError(({ error }) => Effect.logError("the object did not answer", Cause.fail(error))),
     Effect.mapError(() => refuse("tryAgainLater", "the store cannot be reached just now"))
   )
-})
 
 /** What a connection asks for, if its search params ask for anything that can be had. */
 const readParams = Effect.fnUntraced(function* (
   request: Request,
-  { limits }: Pick<Opening, "limits">
+  { limits }: Pick<Opening, "limits">,
+  transport: Handshake.SearchParams["transport"]
 ) {
   const matched = matchSyncRequest(request)
   if (matched === undefined || Either.isLeft(matched)) {
     return yield* refuse("badRequest", matched?.left.message ?? "not a sync request")
   }
   const { payload, protocol, storeId } = matched.right
+  if (matched.right.transport !== transport) {
+    return yield* refuse("badRequest", `the transport of this request is ${transport}`)
+  }
   if (protocol !== Handshake.PROTOCOL_VERSION) {
     return yield* refuse(
       "unsupportedProtocol",

@@ -14,8 +14,10 @@ import * as Predicate from "effect/Predicate"
 import * as AdminOperation from "./AdminOperation.ts"
 import * as Attachment from "./Attachment.ts"
 import type { Session } from "./Connection.ts"
+import type { DoRpcServer, DoRpcTransport } from "./DoRpcTransport.ts"
 import * as ForwardHeaders from "./ForwardHeaders.ts"
 import * as Grant from "./Grant.ts"
+import * as HttpTransport from "./HttpTransport.ts"
 import * as Activations from "./internal/activations.ts"
 import * as Backlog from "./internal/backlog.ts"
 import * as LiveServer from "./internal/liveServer.ts"
@@ -24,18 +26,28 @@ import * as Refusals from "./internal/refusals.ts"
 import * as Sleeping from "./internal/sleeping.ts"
 import * as Sockets from "./internal/sockets.ts"
 import { isUpgrade } from "./internal/upgrade.ts"
+import * as SenderRates from "./SenderRates.ts"
 
 export type { ObjectState, ServerLayer } from "./internal/liveServer.ts"
 
 /**
- * How a client may reach a store. Only `ws` is served so far: `http` and `do-rpc` are names that are
- * reserved for what the official package has under them, and a backend that enables nothing else
- * refuses everybody.
+ * How a client may reach a store: over a WebSocket, by a POST for each request, or, from another object of the
+ * app, by a call.
  *
  * @since 0.1.0
  * @category models
  */
 export type Transport = "ws" | "http" | "do-rpc"
+
+/**
+ * What is told of the HTTP transport. `responseHeaders`: headers that are on each of the object's answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpOptions {
+  readonly responseHeaders?: Readonly<Record<string, string>>
+}
 
 /**
  * The handlers of a Durable Object.
@@ -50,6 +62,9 @@ export interface StoreObject {
   readonly closed: (socket: WebSocket, code: number, reason: string) => Effect.Effect<void>
   readonly failed: (socket: WebSocket) => Effect.Effect<void>
   readonly alarm: Effect.Effect<void>
+
+  /** Answers a call of another object. Dies where calls are not taken, or if it is none. */
+  readonly rpc: (payload: Uint8Array) => Effect.Effect<Uint8Array | ReadableStream<Uint8Array>>
 
   /** Runs an `AdminOperation` that has come as text, and answers as text. */
   readonly admin: (operation: string) => Effect.Effect<string>
@@ -66,15 +81,42 @@ export const make = <E>(options: {
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
   /** The transports that connections may use. */
   readonly enabledTransports?: Iterable<Transport>
+  /** Of the HTTP transport: `responseHeaders` are on each of its answers. */
+  readonly http?: HttpOptions
+  /** The transport `do-rpc`, where it is one of those. */
+  readonly doRpc?: DoRpcTransport
+  /** What the object's id was made of. */
+  readonly name?: string | undefined
 }): StoreObject => {
-  const { env, forwardHeaders = [], layer, state } = options
-  const transports = new Set(options.enabledTransports ?? DEFAULT_TRANSPORTS)
+  const { env, forwardHeaders = [], http = {}, layer, state } = options
+  const transports = new Set(
+    options.enabledTransports
+      ?? (options.doRpc === undefined ? DEFAULT_TRANSPORTS : [...DEFAULT_TRANSPORTS, "do-rpc"])
+  )
   state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(Frame.PING_TEXT, Frame.PONG_TEXT))
+
+  const withResponseHeaders = (response: Response): Response => {
+    for (const [name, value] of Object.entries(http.responseHeaders ?? {})) {
+      response.headers.set(name, value)
+    }
+    return response
+  }
 
   const alarm = ObjectAlarm.make(state.storage)
 
   /** Those that a client has been connected to. */
   const visited = new WeakSet<LiveServer.LiveServer>()
+
+  /** Whose request it is, or nothing where the app has made a mistake. */
+  const sessionOf = (grant: Grant.Grant, request: Request): Effect.Effect<Session | undefined> =>
+    Either.match(ForwardHeaders.pick(request, forwardHeaders), {
+      onLeft: (error) =>
+        Effect.logError("forwardHeaders failed", Cause.fail(error)).pipe(
+          Effect.annotateLogs(Refusals.ownerOf(grant)),
+          Effect.as(undefined)
+        ),
+      onRight: (headers) => Effect.succeed({ ...grant, headers })
+    })
 
   const accept = Effect.fnUntraced(function* (
     live: LiveServer.LiveServer,
@@ -82,14 +124,10 @@ export const make = <E>(options: {
     request: Request
   ) {
     const { limits } = live
-    const headers = ForwardHeaders.pick(request, forwardHeaders)
-    if (Either.isLeft(headers)) {
-      yield* Effect.logError("forwardHeaders failed", Cause.fail(headers.left)).pipe(
-        Effect.annotateLogs(Refusals.ownerOf(grant))
-      )
+    const session = yield* sessionOf(grant, request)
+    if (session === undefined) {
       return yield* refuse(grant, "internalError", "the server made a mistake")
     }
-    const session: Session = { ...grant, headers: headers.right }
     if (!Attachment.fits(session, limits.maxSubscriptions)) {
       const reason = "payload, identity and headers are too large to be kept with the connection"
       return yield* refuse(grant, "payloadTooLarge", reason)
@@ -105,8 +143,36 @@ export const make = <E>(options: {
     return new Response(null, { status: 101, webSocket: client })
   })
 
-  const activations = Activations.make({
-    start: LiveServer.start({ state, env, layer, alarm }),
+  const rates = SenderRates.make()
+
+  const doRpc: DoRpcServer | undefined = transports.has("do-rpc")
+    ? options.doRpc?.open({
+        env,
+        storage: state.storage,
+        rates,
+        storeId: () => options.name,
+        activate: (storeId) => Effect.tap(activations.get(storeId), (live) => visited.add(live))
+      })
+    : undefined
+
+  const startServer = LiveServer.start({ state, env, layer, alarm })
+
+  const activations: Activations.Activations<
+    Handshake.StoreId,
+    LiveServer.LiveServer,
+    LiveServer.StartFailed
+  > = Activations.make({
+    start: (storeId: Handshake.StoreId) =>
+      Effect.tap(startServer(storeId), (live) =>
+        doRpc === undefined
+          ? Effect.void
+          : Effect.provide(doRpc.resume(live), live.runtime).pipe(
+              Effect.catchAllCause((cause) =>
+                Effect.logError("subscriptions could not be resumed", cause)
+              ),
+              Effect.provide(Logger.json)
+            )
+      ),
     isOver: ({ server }: LiveServer.LiveServer) => server.isReplaced(),
     end: LiveServer.letGo
   })
@@ -140,6 +206,30 @@ export const make = <E>(options: {
   /** Of the frames that wait for the server to start. */
   const backlog = Backlog.make()
 
+  /** Answers a request that comes by itself. */
+  const answerHttp = Effect.fnUntraced(function* (grant: Grant.Grant, request: Request) {
+    const session = yield* sessionOf(grant, request)
+    if (session === undefined) {
+      const refusal = { status: 500, reason: "the server made a mistake" }
+      return yield* Effect.annotateLogs(
+        Refusals.answerHttp(request, refusal),
+        Refusals.ownerOf(grant)
+      )
+    }
+    const text = yield* Effect.promise(() => request.text())
+    return yield* HttpTransport.answer(
+      {
+        rates,
+        backlog,
+        activate: Effect.tap(activations.get(grant.storeId), (live) => visited.add(live)),
+        hasRoom: ({ connections, limits }) => connections.size < limits.maxSockets
+      },
+      request,
+      session,
+      text
+    )
+  }, Effect.provide(Logger.json))
+
   const closeDue = Sleeping.closeDue(state)
 
   /** Everything that is left of the object. Its alarm goes with it only on newer platforms. */
@@ -169,7 +259,12 @@ export const make = <E>(options: {
     Effect.suspend(() => {
       const current = activations.current()
       if (current !== undefined) return run(current, storeId, operation)
-      return Effect.flatMap(Sleeping.revoke(state, operation.identity), (closed) => {
+      const sleeping = Effect.zipWith(
+        Sleeping.revoke(state, operation.identity),
+        doRpc?.revoke(operation.identity) ?? Effect.succeed(0),
+        (sockets, subscriptions) => sockets + subscriptions
+      )
+      return Effect.flatMap(sleeping, (closed) => {
         const pending = activations.pending()
         if (pending === undefined) return Effect.succeed({ closed })
         return Effect.flatMap(Effect.zipLeft(pending, Effect.sleep(0)), ({ runtime, server }) =>
@@ -289,6 +384,12 @@ export const make = <E>(options: {
         return Refusals.answerHttp(request, { status: 403, reason: "Forbidden" })
       }
       const transport = transportOf(request)
+      if (transport === "http") {
+        const answered = transports.has(transport)
+          ? answerHttp(grant.right, request)
+          : refuseTransport(request, grant.right, transport)
+        return Effect.map(answered, withResponseHeaders)
+      }
       if (!transports.has(transport)) return refuseTransport(request, grant.right, transport)
       return activations.get(grant.right.storeId).pipe(
         Effect.flatMap((active) =>
@@ -325,7 +426,12 @@ export const make = <E>(options: {
         Effect.sync(() => Sockets.answerClose(socket, code, reason))
       ),
 
-    failed: forget
+    failed: forget,
+
+    rpc: (payload) =>
+      doRpc === undefined
+        ? Effect.dieMessage("this backend does not take the transport do-rpc")
+        : doRpc.call(payload)
   }
 }
 
@@ -345,7 +451,7 @@ const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reas
     Refusals.ownerOf(grant)
   )
 
-const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws"]
+const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws", "http"]
 
 const transportOf = (request: Request): Transport => (isUpgrade(request) ? "ws" : "http")
 

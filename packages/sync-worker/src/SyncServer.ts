@@ -61,6 +61,16 @@ export interface SyncServerService {
    */
   readonly receive: (connection: Connection, frame: string | Uint8Array) => Effect.Effect<void>
 
+  /**
+   * Handles a request that is read already, and that has been counted: its rates are its transport's own.
+   * `size`: characters of the frame that it came in.
+   */
+  readonly request: (
+    connection: Connection,
+    frame: Frame.Request,
+    size: number
+  ) => Effect.Effect<void>
+
   /** Forgets a connection that the other side has closed or lost. */
   readonly disconnect: (connection: Connection) => Effect.Effect<void>
 
@@ -332,6 +342,23 @@ export const make: Effect.Effect<
     return handle(client, frame.right, data.length)
   }
 
+  /** Does something for a connection, if it is there. What goes wrong with that is its end. */
+  const serve = (
+    connection: Connection,
+    use: (client: Client.Client) => Effect.Effect<void>
+  ): Effect.Effect<void> => {
+    const client = clients.get(connection)
+    if (client === undefined) return Effect.void
+    try {
+      const rest = use(client)
+      return rest === Effect.void
+        ? rest
+        : Effect.catchAllDefect(rest, clients.closeMistaken(client))
+    } catch (defect) {
+      return clients.closeMistaken(client)(defect)
+    }
+  }
+
   return {
     admin: StoreAdmin.make({ log, head, tail, clients, pushes }),
     closeDue: clients.closeDue,
@@ -351,18 +378,12 @@ export const make: Effect.Effect<
         return Effect.zipRight(ended, clients.pumpAll(client, false))
       }),
 
-    receive: (connection, data) => {
-      const client = clients.get(connection)
-      if (client === undefined) return Effect.void
-      try {
-        const rest = receive(client, data)
-        return rest === Effect.void
-          ? rest
-          : Effect.catchAllDefect(rest, clients.closeMistaken(client))
-      } catch (defect) {
-        return clients.closeMistaken(client)(defect)
-      }
-    },
+    receive: (connection, data) => serve(connection, (client) => receive(client, data)),
+
+    request: (connection, frame, size) =>
+      serve(connection, (client) =>
+        isExpired(client) ? closeExpired(client) : request(client, frame, size)
+      ),
 
     disconnect: (connection) => Effect.sync(() => clients.forget(connection))
   }

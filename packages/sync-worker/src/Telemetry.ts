@@ -86,6 +86,41 @@ export const layerSyncServer = (options: OtelOptions): Layer.Layer<SyncServer, n
 
 const traceServer = (server: SyncServerService, exporter: Otlp.Exporter): SyncServerService => {
   const watched = new WeakMap<Connection, Watched>()
+
+  /** What is done for a connection, as a span of its own if it is one of ours. */
+  const trace = (
+    connection: Connection,
+    read: () => Handled,
+    run: (connection: Connection) => Effect.Effect<void>
+  ) =>
+    Effect.suspend(() => {
+      const client = watched.get(connection)
+      if (client === undefined) return run(connection)
+      const { kind, requestId } = read()
+      let outcome = "done"
+      const note: Note = (ended, result) => {
+        if (ended === undefined || ended === requestId) outcome = result
+      }
+      client.notes.add(note)
+      const { connectionId, storeId } = connection.session
+      return run(client.connection).pipe(
+        Effect.ensuring(
+          Effect.suspend(() => {
+            client.notes.delete(note)
+            return Effect.annotateCurrentSpan({ outcome })
+          })
+        ),
+        Effect.withSpan("SyncServer.receive", {
+          root: true,
+          kind: "server",
+          attributes: { "frame.kind": kind, storeId, connectionId },
+          captureStackTrace: false
+        }),
+        Effect.withTracer(exporter.tracer),
+        Effect.ensuring(exporter.flush)
+      )
+    })
+
   return {
     ...server,
     connect: (connection, state) =>
@@ -96,37 +131,28 @@ const traceServer = (server: SyncServerService, exporter: Otlp.Exporter): SyncSe
       }),
 
     receive: (connection, data) =>
-      Effect.suspend(() => {
-        const client = watched.get(connection)
-        if (client === undefined) return server.receive(connection, data)
-        const { kind, requestId } = read(data)
-        let outcome = "done"
-        const note: Note = (ended, result) => {
-          if (ended === undefined || ended === requestId) outcome = result
-        }
-        client.notes.add(note)
-        const { connectionId, storeId } = connection.session
-        return server.receive(client.connection, data).pipe(
-          Effect.ensuring(
-            Effect.suspend(() => {
-              client.notes.delete(note)
-              return Effect.annotateCurrentSpan({ outcome })
-            })
-          ),
-          Effect.withSpan("SyncServer.receive", {
-            root: true,
-            kind: "server",
-            attributes: { "frame.kind": kind, storeId, connectionId },
-            captureStackTrace: false
-          }),
-          Effect.withTracer(exporter.tracer),
-          Effect.ensuring(exporter.flush)
-        )
-      }),
+      trace(
+        connection,
+        () => readFrame(data),
+        (own) => server.receive(own, data)
+      ),
+
+    request: (connection, frame, size) =>
+      trace(
+        connection,
+        () => readRequest(frame),
+        (own) => server.request(own, frame, size)
+      ),
 
     disconnect: (connection) =>
       Effect.suspend(() => server.disconnect(watched.get(connection)?.connection ?? connection))
   }
+}
+
+/** What a frame is, and of which request. */
+interface Handled {
+  readonly kind: string
+  readonly requestId?: string
 }
 
 /** Told how a request ended, or, without one, how the connection did. */
@@ -147,6 +173,7 @@ const watch = (connection: Connection): Watched => {
     notes,
     connection: {
       session: connection.session,
+      isBrief: connection.isBrief === true,
       send: (text) => {
         connection.send(text)
         if (notes.size > 0 && text.startsWith(EXIT_PREFIX)) {
@@ -191,13 +218,16 @@ const isSuccess = Schema.is(Schema.TaggedStruct("Success", {}))
 const decodeFrame = Schema.decodeUnknownEither(Frame.ClientFrameFromText)
 
 /** What a frame is, in words of ours: what it calls itself may be anything. */
-const read = (data: string | Uint8Array): { kind: string; requestId?: string } => {
+const readFrame = (data: string | Uint8Array): Handled => {
   const frame = decodeFrame(toText(data))
   if (Either.isLeft(frame)) return { kind: "unreadable" }
-  if (frame.right._tag !== "Request") return { kind: frame.right._tag }
-  const { id, tag } = frame.right
-  return { kind: KINDS.get(tag) ?? "unknown request", requestId: id }
+  return frame.right._tag === "Request" ? readRequest(frame.right) : { kind: frame.right._tag }
 }
+
+const readRequest = ({ id, tag }: Frame.Request): Handled => ({
+  kind: KINDS.get(tag) ?? "unknown request",
+  requestId: id
+})
 
 const KINDS = new Map([
   [Message.PULL, "Pull"],

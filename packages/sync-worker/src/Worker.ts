@@ -75,7 +75,8 @@ export interface SyncWorker {
 
 /**
  * Opens a sync connection, or refuses it in a way that a browser can read: with a close code and a
- * reason (SPEC: HAND-5). A refused connection never reaches its store's object.
+ * reason (SPEC: HAND-5). A request of the HTTP transport is answered, or refused with a status (SPEC:
+ * HTTP-2). What is refused never reaches its store's object.
  *
  * `request`: one that `matchSyncRequest` matches. `env`: the Worker's bindings. `options`: who may
  * connect, as `validatePayload`, with the `services` that its Effects need, or as a `layer`. Either Layer
@@ -206,22 +207,35 @@ const makeHandler = <E>(
       )
     )
   return (request, env) => {
-    if (!isUpgrade(request)) {
-      return Effect.runPromise(
-        Refusals.answerHttp(request, {
-          status: 426,
-          reason: "This is a sync backend: connect to it with a WebSocket.",
-          headers: { connection: "Upgrade", upgrade: "websocket" }
-        })
-      )
-    }
+    const answer = answerOf(request)
+    if (answer === undefined) return Effect.runPromise(refuseOther(request))
     return Effect.flatMap(randomHex(8), (connectionId) =>
-      Opening.answer(request, env, { ...options, limits, authorise, connectionId }).pipe(
+      answer(request, env, { ...options, limits, authorise, connectionId }).pipe(
         Effect.annotateLogs({ storeId: "", ...Refusals.storeIdOf(request), connectionId })
       )
     ).pipe(Effect.provide(Logger.json), Effect.runPromise)
   }
 }
+
+/** What answers a request, if it is of one of the transports. */
+const answerOf = (request: Request) => {
+  if (isUpgrade(request)) return Opening.answer
+  return isHttp(request) && request.method === "POST" ? Opening.answerHttp : undefined
+}
+
+const isHttp = (request: Request) => new URL(request.url).searchParams.get("transport") === "http"
+
+const refuseOther = (request: Request) =>
+  Refusals.answerHttp(
+    request,
+    isHttp(request)
+      ? { status: 405, reason: "A sync request is a POST.", headers: { allow: "POST" } }
+      : {
+          status: 426,
+          reason: "This is a sync backend: connect to it with a WebSocket.",
+          headers: { connection: "Upgrade", upgrade: "websocket" }
+        }
+  )
 
 /** Answers a request, or leaves it to the next one. */
 type Route = (request: Request, env: object) => Promise<Response> | undefined

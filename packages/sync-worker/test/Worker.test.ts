@@ -19,6 +19,7 @@ describe("matchSyncRequest", () => {
     ],
     ["/a/b/websocket?storeId=s", { storeId: "s" }],
     ["/sync?storeId=s&transport=ws", { storeId: "s" }],
+    ["/sync?storeId=s&transport=http", { storeId: "s", transport: "http" }],
     ["/?transport=ws&storeId=a%20b%2Fc&other=1", { storeId: "a b/c" }],
     [`/websocket?storeId=s&payload=${payload({ token: "ä&=%" })}`, { payload: { token: "ä&=%" } }],
     [`/websocket?storeId=s&payload=${payload(null)}`, { payload: null }],
@@ -32,7 +33,7 @@ describe("matchSyncRequest", () => {
     "/sync?storeId=s",
     "/sync?transport=ws",
     "/sync?storeId=&transport=ws",
-    "/sync?storeId=s&transport=http",
+    "/sync?storeId=s&transport=carrier-pigeon",
     "/websocket/more?storeId=s",
     "/websockets",
     "/api?payload=x"
@@ -44,7 +45,7 @@ describe("matchSyncRequest", () => {
     ["/websocket", "storeId"],
     ["/websocket?storeId=", "storeId is empty"],
     [`/websocket?storeId=${"x".repeat(257)}`, "storeId is longer than 256 characters"],
-    ["/websocket?storeId=s&transport=http", "transport"],
+    ["/websocket?storeId=s&transport=carrier-pigeon", "transport"],
     ["/websocket?storeId=s&protocol=one", "protocol is not a number"],
     ["/websocket?storeId=s&payload=secret%2525", "payload is not URI-encoded JSON"]
   ])("[HAND-4] says what is wrong with %s", (path, words) => {

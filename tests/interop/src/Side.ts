@@ -6,7 +6,7 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import type { SyncBackend } from "@livestore/common"
 import type { LiveStoreEvent } from "@livestore/common/schema"
 import { EventSequenceNumber } from "@livestore/common/schema"
-import { makeWsSync } from "@livestore/sync-cf/client"
+import { makeHttpSync, makeWsSync } from "@livestore/sync-cf/client"
 import type { BenchServer } from "@tidelog/benchmarks/src/BenchServer.ts"
 import { makeCfSync } from "@tidelog/sync-client"
 import type { Message } from "@tidelog/sync-protocol"
@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 
-export const clientNames = ["official", "tidelog"] as const
+export const clientNames = ["official", "official HTTP", "tidelog"] as const
 export type ClientName = (typeof clientNames)[number]
 
 type SyncMetadata = Message.SyncMetadata
@@ -27,11 +27,17 @@ type Backend = SyncBackend.SyncBackend<SyncMetadata>
 export const leader = Layer.fresh(Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer))
 
 /** A client of a store, for as long as the scope. */
-export const connect = (name: ClientName, server: BenchServer, storeId: string) => {
-  const url = `ws://127.0.0.1:${server.port}`
-  const make: SyncBackend.SyncBackendConstructor<SyncMetadata> =
-    name === "official" ? makeWsSync({ url: `${url}/websocket` }) : makeCfSync({ url })
-  return make({ storeId, clientId: name, payload: undefined })
+export const connect = (name: ClientName, server: BenchServer, storeId: string) =>
+  constructors[name](`127.0.0.1:${server.port}`)({ storeId, clientId: name, payload: undefined })
+
+const constructors: Readonly<
+  Record<ClientName, (host: string) => SyncBackend.SyncBackendConstructor<SyncMetadata>>
+> = {
+  official: (host) => makeWsSync({ url: `ws://${host}/websocket` }),
+  "official HTTP": (host) =>
+    // It follows a log by asking again: here not every 5 s only.
+    makeHttpSync({ url: `http://${host}/sync`, livePull: { pollInterval: "100 millis" } }),
+  tidelog: (host) => makeCfSync({ url: `ws://${host}` })
 }
 
 /** Events `from + 1` to `to` of a chain that counts by one. */

@@ -1,0 +1,285 @@
+/** The Durable Object RPC transport, in workerd: objects that call a store's, and are called back. */
+import { DoRpcMessage } from "@tidelog/sync-protocol"
+import * as Schema from "effect/Schema"
+import { describe, expect, it, vi } from "vitest"
+import { accepted, ended, failed, refused, serverAhead } from "./support/frames.ts"
+import { exitOf, HttpClient } from "./support/HttpClient.ts"
+import { startServer } from "./support/server.ts"
+import { events, WireClient } from "./support/WireClient.ts"
+import type { Json } from "./support/WireClient.ts"
+
+const { evict, url } = await startServer("./rpcWorker.ts", {
+  durableObjects: { WEBSOCKET_SERVER: "SyncBackendDO", CLOSED: "ClosedDO", CALLER: "CallerDO" }
+})
+
+/** As they are written, each held to its Schema. */
+const Updates = Schema.Array(Schema.encodedSchema(DoRpcMessage.Update))
+
+/** An object of the app's. */
+const callerOf = (name: string, storeId: string) => {
+  const at = (path: string) => new URL(`/caller/${name}/${path}`, url)
+  const send = async (frame: unknown, search = "") => {
+    const answer = await fetch(at(`call?storeId=${encodeURIComponent(storeId)}${search}`), {
+      method: "POST",
+      body: JSON.stringify(frame)
+    })
+    return { status: answer.status, text: await answer.text() }
+  }
+  const call = async (id: string, tag: string, payload: object): Promise<ReadonlyArray<Json>> => {
+    const frame = { _tag: "Request", id, tag, payload: { storeId, ...payload }, headers: [] }
+    const { text } = await send(frame)
+    return JSON.parse(text)
+  }
+  return {
+    send,
+    push: (batch: ReadonlyArray<unknown>, claims: object = {}) =>
+      call("7", "SyncDoRpc.Push", { batch, backendId: { _tag: "None" }, ...claims }),
+    pull: (claims: object = {}, id = "1") =>
+      call(id, "SyncDoRpc.Pull", { cursor: { _tag: "None" }, ...claims }),
+    ping: () => call("3", "SyncDoRpc.Ping", {}),
+    call,
+    mute: () => fetch(at("mute")),
+    id: async () => (await fetch(at("id"))).text(),
+    updates: async () =>
+      Schema.decodeUnknownSync(Updates)(JSON.parse(await (await fetch(at("updates"))).text()))
+  }
+}
+
+const ME = { rpcContext: { callerContext: { bindingName: "CALLER", durableObjectId: "self" } } }
+
+const lastOf = (frames: ReadonlyArray<Json>): unknown => frames.at(-1)?.["exit"]
+
+const seqNumsOf = (value: unknown): ReadonlyArray<number> =>
+  Array.from(JSON.stringify(value).matchAll(/"seqNum":(\d+)/g), (match) => Number(match[1]))
+
+const rpcIdOf = (frames: ReadonlyArray<Json>): string =>
+  /"rpcRequestId":"([^"]+)"/.exec(JSON.stringify(frames))?.[1] ?? "none"
+
+const range = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index)
+
+const push = async (storeId: string, batch: ReadonlyArray<unknown>) => {
+  const http = new HttpClient(url, storeId)
+  expect(exitOf(await http.send(http.pushFrame(batch)))).toEqual(accepted)
+}
+
+describe("a call", () => {
+  it("[RPC-1] pushes, pulls and pings", async () => {
+    const ann = callerOf("ann", "basic")
+    expect(await ann.ping()).toEqual([{ _tag: "Exit", requestId: "3", exit: ended }])
+    expect(await ann.push(events(1, 3))).toEqual([{ _tag: "Exit", requestId: "7", exit: accepted }])
+    const frames = await ann.pull()
+    expect(frames).toMatchObject([
+      { _tag: "Chunk", requestId: "1" },
+      { _tag: "Exit", requestId: "1", exit: ended }
+    ])
+    const [page] = Schema.decodeUnknownSync(Schema.Array(DoRpcMessage.PullResponse))(
+      frames[0]?.["values"]
+    )
+    expect(page).toMatchObject({ pageInfo: { _tag: "NoMore" }, rpcRequestId: expect.any(String) })
+    expect(seqNumsOf(frames)).toEqual([1, 2, 3])
+  })
+
+  it("[RPC-1] reads a log of many pages", async () => {
+    const ann = callerOf("ann", "long")
+    for (let from = 1; from <= 3_000; from += 500) await ann.push(events(from, from + 499))
+    const frames = await ann.pull()
+    expect(frames.length).toBeGreaterThan(3)
+    expect(seqNumsOf(frames)).toEqual(range(1, 3_000))
+    expect(lastOf(frames)).toEqual(ended)
+  })
+
+  it("[RPC-1][EVENT-1] keeps arguments as they are, absent ones too", async () => {
+    const ann = callerOf("ann", "arguments")
+    const args = [{ a: [1, 2.5, -0.001, 2 ** 53], b: null, c: { d: "é🌊\0" } }, null, [], undefined]
+    const batch = args.map((args, index) => ({ ...events(index + 1)[0], args }))
+    await ann.push(batch)
+    const frames = await ann.pull()
+    const pages = Schema.decodeUnknownSync(Schema.Array(DoRpcMessage.PullResponse))(
+      frames[0]?.["values"]
+    )
+    const pulled = pages.flatMap(({ batch }) => batch)
+    expect(pulled.map(({ eventEncoded }) => eventEncoded)).toEqual(
+      batch.map((event) => JSON.parse(JSON.stringify(event)))
+    )
+  })
+
+  it("[RPC-1] is for the same log, under the same rules", async () => {
+    const ann = callerOf("ann", "rules")
+    const socket = await WireClient.connect(url, "rules", null)
+    socket.send(socket.pullFrame("1"))
+    await socket.chunk("1")
+    expect(lastOf(await ann.push(events(1, 2)))).toEqual(accepted)
+    expect(lastOf(await ann.push(events(1, 2)))).toEqual(accepted)
+    await socket.chunk("1", 2)
+    expect(socket.seqNums("1")).toEqual([1, 2])
+    socket.close()
+    expect(lastOf(await ann.push(events(2, 2, "client-b")))).toEqual(serverAhead(2, 1))
+    const forbidden = events(3).map((event) => ({ ...event, name: "forbidden" }))
+    expect(lastOf(await ann.push(forbidden))).toEqual(refused("PushRejected", "rejected by onPush"))
+    const other = { backendId: { _tag: "Some", value: "other" } }
+    expect(lastOf(await ann.push(events(3), other))).toMatchObject(
+      failed({ _tag: "BackendIdMismatchError", received: "other" })
+    )
+    expect(lastOf(await ann.push(events(3, 1_003)))).toMatchObject(refused("BatchTooLarge"))
+  })
+
+  it("[RPC-2] that is none, or of no kind, is refused", async () => {
+    const ann = callerOf("ann", "nonsense")
+    expect(await ann.send({}, "&raw")).toMatchObject({
+      status: 500,
+      text: expect.stringContaining("not a call of this protocol")
+    })
+    expect(await ann.send({ _tag: "Ack", requestId: "1" })).toMatchObject({ status: 500 })
+    expect(lastOf(await ann.call("1", "SyncWsRpc.Pull", {}))).toMatchObject(
+      refused("UnknownRequest")
+    )
+    expect(lastOf(await ann.call("1", "SyncDoRpc.Pull", { cursor: 7 }))).toMatchObject(
+      refused("InvalidRequest")
+    )
+  })
+
+  it("[RPC-2] is not taken by an object that does not take calls", async () => {
+    const ann = callerOf("ann", "closed")
+    expect(await ann.send({}, "&closed")).toMatchObject({
+      status: 500,
+      text: expect.stringContaining("does not take the transport do-rpc")
+    })
+  })
+
+  it("[RPC-2] reaches no other store than that of the object", async () => {
+    const ann = callerOf("ann", "mine")
+    await callerOf("ann", "yours").push(events(1))
+    for (const frames of [
+      await ann.pull({ storeId: "yours" }),
+      await ann.push(events(1), { storeId: "yours" })
+    ]) {
+      expect(frames).toHaveLength(1)
+      expect(lastOf(frames)).toMatchObject(refused("StoreMismatch"))
+    }
+  })
+
+  it("[RPC-3] is let in by the app's rule, which is asked each time", async () => {
+    const ann = callerOf("ann", "private")
+    for (const frames of [await ann.pull(), await ann.pull(ME), await ann.push(events(1))]) {
+      expect(frames).toHaveLength(1)
+      expect(JSON.stringify(lastOf(frames))).toContain("not your store")
+    }
+    const bob = { payload: { as: "bob" } }
+    expect(lastOf(await ann.push(events(1), bob))).toEqual(accepted)
+    expect(seqNumsOf(await ann.pull(bob))).toEqual([1])
+  })
+
+  it.each([
+    ["a binding that the app has not named", "WEBSOCKET_SERVER", "self", "may not subscribe"],
+    ["a binding that is not there", "GONE", "self", "there is no such binding"],
+    ["an id of another namespace", "CALLER", "0".repeat(64), "has no such object"],
+    ["what is no id", "CALLER", "me", "has no such object"]
+  ])("[RPC-3] does not subscribe %s", async (_, bindingName, durableObjectId, reason) => {
+    const ann = callerOf("ann", "subscribing")
+    const callerContext = { bindingName, durableObjectId }
+    const frames = await ann.pull({ rpcContext: { callerContext } })
+    expect(frames).toHaveLength(1)
+    expect(lastOf(frames)).toMatchObject(refused("PullRejected"))
+    expect(JSON.stringify(frames)).toContain(reason)
+  })
+})
+
+describe("a subscription", () => {
+  it("[RPC-4] is called with what is pushed, in order, each once", async () => {
+    const ann = callerOf("live-ann", "live")
+    await push("live", events(1, 2))
+    const frames = await ann.pull(ME)
+    expect(seqNumsOf(frames)).toEqual([1, 2])
+    for (const from of [3, 5, 7]) await push("live", events(from, from + 1))
+    await vi.waitFor(async () => expect(seqNumsOf(await ann.updates())).toEqual(range(3, 8)), 5_000)
+    for (const update of await ann.updates()) {
+      expect(Schema.decodeUnknownSync(DoRpcMessage.Update)(update)).toMatchObject({
+        requestId: rpcIdOf(frames)
+      })
+    }
+  })
+
+  it("[RPC-4] is told in its pull of what is pushed before that has ended", async () => {
+    const ann = callerOf("early-ann", "early")
+    const pulling = ann.pull(ME)
+    // The first answer of the store: from then on it is pulled.
+    await vi.waitFor(async () => {
+      const http = new HttpClient(url, "early")
+      expect(exitOf(await http.send(http.pullFrame()))).toEqual(ended)
+    })
+    for (const seqNum of range(1, 5)) await push("early", events(seqNum))
+    const frames = await pulling
+    await push("early", events(6))
+    await vi.waitFor(
+      async () =>
+        expect([...seqNumsOf(frames), ...seqNumsOf(await ann.updates())]).toEqual(range(1, 6)),
+      5_000
+    )
+  })
+
+  it("[RPC-5] outlives the object's memory", async () => {
+    const ann = callerOf("asleep-ann", "asleep")
+    await ann.pull(ME)
+    await push("asleep", events(1))
+    await vi.waitFor(async () => expect(seqNumsOf(await ann.updates())).toEqual([1]), 5_000)
+    for (const seqNum of [2, 3]) {
+      await evict("asleep")
+      await push("asleep", events(seqNum))
+      await vi.waitFor(async () => expect(seqNumsOf(await ann.updates())).toEqual(range(1, seqNum)))
+    }
+  })
+
+  it("[RPC-6] ends when its object does not answer, after four calls", async () => {
+    const [ann, bob] = [callerOf("gone-ann", "gone"), callerOf("gone-bob", "gone")]
+    await ann.pull(ME)
+    await bob.pull(ME)
+    await ann.mute()
+    await push("gone", events(1))
+    await vi.waitFor(async () => expect(await ann.updates()).toHaveLength(4), 10_000)
+    // Its end is known by the next event, which others are sent.
+    await vi.waitFor(async () => {
+      const body = JSON.stringify({ storeId: "gone", operation: { _tag: "Info" } })
+      const info = await fetch(new URL("/admin?storeId=gone", url), { method: "POST", body })
+      expect(await info.text()).toContain(`"subscriptions":1`)
+    }, 5_000)
+    await evict("gone")
+    await push("gone", events(2))
+    await vi.waitFor(async () => expect(seqNumsOf(await bob.updates())).toEqual([1, 2]), 5_000)
+    expect(await ann.updates()).toHaveLength(4)
+  }, 30_000)
+
+  it("[RPC-6] ends when its object begins anew, and beyond four of an object", async () => {
+    const ann = callerOf("anew-ann", "anew")
+    const called = async () => [...new Set((await ann.updates()).map(({ requestId }) => requestId))]
+    const ids: Array<string> = []
+    for (const id of ["5", "6", "7", "8", "9"]) ids.push(rpcIdOf(await ann.pull(ME, id)))
+    await push("anew", events(1))
+    await vi.waitFor(async () => expect(await called()).toHaveLength(4), 5_000)
+    expect((await called()).toSorted()).toEqual(ids.slice(1).toSorted())
+    const anew = rpcIdOf(await ann.pull(ME, "2"))
+    const before = (await ann.updates()).length
+    await push("anew", events(2))
+    await vi.waitFor(async () => expect(await ann.updates()).toHaveLength(before + 1), 5_000)
+    expect((await ann.updates()).at(-1)).toMatchObject({ requestId: anew })
+  }, 30_000)
+
+  it("[RPC-6][AUTH-9] ends when its access is revoked, also while the object sleeps", async () => {
+    const ann = callerOf("revoked-ann", "revoked")
+    const bob = { payload: { as: "bob" } }
+    const revoke = async () => {
+      const operation = { _tag: "Revoke", identity: { user: "bob" } }
+      const body = JSON.stringify({ storeId: "revoked", operation })
+      const answer = await fetch(new URL("/admin?storeId=revoked", url), { method: "POST", body })
+      return answer.text()
+    }
+    await ann.pull({ ...ME, ...bob })
+    expect(await revoke()).toContain(`"closed":1`)
+    await ann.pull({ ...ME, ...bob })
+    await evict("revoked")
+    expect(await revoke()).toContain(`"closed":1`)
+    expect(await revoke()).toContain(`"closed":0`)
+    await push("revoked", events(1))
+    expect(await ann.updates()).toEqual([])
+  })
+})

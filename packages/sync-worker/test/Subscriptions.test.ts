@@ -1,0 +1,159 @@
+/** Live pulls of objects, over a log and with objects that the test has a hand on. */
+import { describe, expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/TestClock"
+import type { Session } from "../src/Connection.ts"
+import type * as Callers from "../src/do-rpc/Callers.ts"
+import { CallerGone } from "../src/do-rpc/Callers.ts"
+import * as Subscriptions from "../src/do-rpc/Subscriptions.ts"
+import type { LiveServer } from "../src/internal/liveServer.ts"
+import { SyncServer } from "../src/SyncServer.ts"
+import * as Frames from "./support/frames.ts"
+import { events, range, STORE_ID } from "./support/frames.ts"
+import { connect } from "./support/TestConnection.ts"
+import * as TestLog from "./support/TestLog.ts"
+import { testServer } from "./support/TestServer.ts"
+
+const decode = Schema.decodeSync(Schema.parseJson(Subscriptions.Subscription))
+
+/** An object's storage, and an object that takes what it is called with, or does what it is told. */
+const setUp = Effect.gen(function* () {
+  const server = yield* SyncServer
+  const runtime = yield* Effect.runtime<SyncServer>()
+  const entries = new Map<string, string>()
+  const updates: Array<number> = []
+  let around: (taken: Effect.Effect<void>) => Effect.Effect<void, CallerGone> = (taken) => taken
+
+  const caller: Callers.Caller = {
+    update: ({ values: [{ batch }] }) =>
+      around(
+        Effect.sync(() => {
+          updates.push(...batch.map(({ eventEncoded }) => eventEncoded.seqNum))
+        })
+      )
+  }
+  const subscriptions = Subscriptions.make(
+    {
+      env: {},
+      storage: {
+        put: async (key: string, value: string) => void entries.set(key, value),
+        delete: async (key: string) => entries.delete(key),
+        list: async () => new Map(entries)
+      },
+      storeId: () => STORE_ID
+    } as never,
+    new Set()
+  )
+  const live = { server, runtime } as unknown as LiveServer
+  const session: Session = { connectionId: "x", storeId: STORE_ID, headers: {} }
+  return {
+    updates,
+    /** Where those stand that are kept. */
+    kept: () => [...entries.values()].map((text) => decode(text).cursor),
+    does: (next: typeof around) => {
+      around = next
+    },
+    add: (cursor: number, own: Partial<Session> = {}) =>
+      subscriptions.add(live, caller, {
+        version: 1,
+        id: "subscription",
+        requestId: "1",
+        caller: { bindingName: "CALLER", durableObjectId: "id" },
+        session: { ...session, ...own },
+        backendId: server.admin.backendId,
+        cursor
+      })
+  }
+})
+
+const push = (from: number, to = from) =>
+  Effect.gen(function* () {
+    const pusher = yield* connect()
+    yield* pusher.say(Frames.push("1", events(from, to)))
+    yield* pusher.leave()
+    // Whatever has no time to wait for is done.
+    yield* TestClock.adjust(0)
+  })
+
+describe("Subscriptions", () => {
+  testServer(
+    "[RPC-4] are called a second after the pull has ended, and then at once",
+    Effect.gen(function* () {
+      const { add, updates } = yield* setUp
+      yield* add(0)
+      yield* push(1)
+      yield* TestClock.adjust("999 millis")
+      expect(updates).toEqual([])
+      yield* TestClock.adjust("1 millis")
+      expect(updates).toEqual([1])
+      yield* push(2, 3)
+      expect(updates).toEqual([1, 2, 3])
+    })
+  )
+
+  testServer(
+    "[RPC-5] are kept with what was taken, and not with what is being offered",
+    Effect.gen(function* () {
+      const { add, does, kept, updates } = yield* setUp
+      yield* add(0)
+      expect(kept()).toEqual([0])
+      const gate = yield* TestLog.makeGate
+      does((taken) => Effect.zipRight(gate.pass, taken))
+      yield* push(1)
+      yield* push(2)
+      yield* TestClock.adjust("5 seconds")
+      yield* gate.reached
+      expect([kept(), updates]).toEqual([[0], []])
+      yield* gate.open
+      yield* TestClock.adjust(0)
+      expect([kept(), updates]).toEqual([[2], [1, 2]])
+    })
+  )
+
+  testServer(
+    "[RPC-6] end, and are forgotten, if their object takes nothing",
+    Effect.gen(function* () {
+      const { add, does, kept } = yield* setUp
+      yield* add(0)
+      does(() => new CallerGone({ cause: new Error("no such object") }))
+      yield* push(1)
+      yield* TestClock.adjust("1 second")
+      expect(kept()).toEqual([])
+      const { subscriptions } = yield* (yield* SyncServer).admin.info
+      expect(subscriptions).toBe(0)
+    })
+  )
+
+  testServer(
+    "[RPC-6][AUTH-8] end with their identity, which is sent nothing more",
+    Effect.gen(function* () {
+      const { add, kept, updates } = yield* setUp
+      const server = yield* SyncServer
+      yield* add(0, { expiresAt: 10_000 })
+      yield* push(1)
+      yield* TestClock.adjust("10 seconds")
+      yield* push(2)
+      yield* server.closeDue
+      yield* TestClock.adjust("1 second")
+      expect([kept(), updates]).toEqual([[], [1]])
+    })
+  )
+
+  testServer(
+    "[RPC-7] go on after five seconds, where they stand, if the log could not be read",
+    Effect.gen(function* () {
+      const { add, kept, updates } = yield* setUp
+      const log = yield* TestLog.TestLog
+      yield* log.appendBehind(events(1, 1_500))
+      yield* push(1_501)
+      yield* TestClock.adjust("1 second")
+      log.next("read", TestLog.failBefore)
+      yield* add(0)
+      yield* TestClock.adjust("4 seconds")
+      expect([kept(), updates]).toEqual([[0], []])
+      yield* TestClock.adjust("2 seconds")
+      expect([kept(), updates]).toEqual([[1_501], range(1, 1_501)])
+    })
+  )
+})

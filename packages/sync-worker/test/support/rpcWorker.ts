@@ -1,0 +1,105 @@
+/** A store's object that other objects call, and such an object, which does what a test tells it. */
+import { DurableObject } from "cloudflare:workers"
+import { Unpackr } from "msgpackr"
+import { Packr } from "msgpackr/pack"
+import { doRpc } from "../../src/do-rpc/index.ts"
+import { Forbidden, makeDurableObject, makeWorker } from "../../src/index.ts"
+
+interface Env {
+  readonly WEBSOCKET_SERVER: DurableObjectNamespace<SyncBackendDO>
+  readonly CLOSED: DurableObjectNamespace<ClosedDO>
+  readonly CALLER: DurableObjectNamespace<CallerDO>
+}
+
+const isBob = (payload: unknown) => Reflect.get(Object(payload), "as") === "bob"
+
+export class SyncBackendDO extends makeDurableObject({
+  onPush: ({ batch }) => {
+    if (batch.some(({ name }) => name === "forbidden")) throw new Error("rejected by onPush")
+  },
+  doRpc: doRpc({
+    callers: ["CALLER", "GONE"],
+    validateCaller: (payload, { caller, storeId }) => {
+      if (storeId.startsWith("private") && !isBob(payload)) {
+        throw new Forbidden({ reason: "not your store" })
+      }
+      return isBob(payload) ? { user: "bob", subscribes: caller !== undefined } : undefined
+    }
+  })
+}) {}
+
+/** One that takes no calls. */
+export class ClosedDO extends makeDurableObject({
+  enabledTransports: ["ws"],
+  doRpc: doRpc({ callers: ["CALLER"] })
+}) {}
+
+const records = { useRecords: true }
+
+export class CallerDO extends DurableObject<Env> {
+  /** What it was called with. */
+  readonly #updates: Array<unknown> = []
+  #isMute = false
+
+  async syncUpdateRpc(update: unknown): Promise<void> {
+    this.#updates.push(update)
+    if (this.#isMute) throw new Error("not now")
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url)
+    switch (pathname) {
+      case "/updates":
+        return Response.json(this.#updates)
+      case "/mute":
+        this.#isMute = true
+        return new Response("done")
+      case "/id":
+        return new Response(this.ctx.id.toString())
+    }
+    const namespace = searchParams.has("closed") ? this.env.CLOSED : this.env.WEBSOCKET_SERVER
+    const stub = namespace.get(namespace.idFromName(searchParams.get("storeId") ?? ""))
+    const frame = JSON.parse(
+      (await request.text()).replaceAll(`"self"`, `"${this.ctx.id.toString()}"`)
+    )
+    const call = searchParams.has("raw")
+      ? new TextEncoder().encode("nonsense")
+      : new Packr(records).pack([frame])
+    try {
+      const answer = await stub.rpc(call)
+      // What is streamed comes in parts of any size.
+      const bytes =
+        answer instanceof ReadableStream
+          ? new Uint8Array(await new Response(answer).arrayBuffer())
+          : answer
+      const frames: Array<unknown> = []
+      new Unpackr(records).unpackMultiple(bytes, (value: unknown) => {
+        frames.push(...[value].flat(2))
+      })
+      return Response.json(frames)
+    } catch (error) {
+      return new Response(String(error), { status: 500 })
+    }
+  }
+}
+
+const worker = makeWorker()
+
+export default {
+  fetch(request: Request, env: Env, ctx: ExecutionContext) {
+    const url = new URL(request.url)
+    const [, route, name = "", ...rest] = url.pathname.split("/")
+    if (route === "admin") {
+      const object = env.WEBSOCKET_SERVER.get(
+        env.WEBSOCKET_SERVER.idFromName(url.searchParams.get("storeId") ?? "")
+      )
+      return request
+        .text()
+        .then((text) => object.admin(text))
+        .then((text) => new Response(text))
+    }
+    if (route !== "caller") return worker.fetch(request, env, ctx)
+    url.pathname = `/${rest.join("/")}`
+    return env.CALLER.get(env.CALLER.idFromName(name)).fetch(new Request(url, request))
+  }
+}
