@@ -15,3 +15,18 @@ export const timed = async (run: () => Promise<unknown>): Promise<number> => {
   await run()
   return performance.now() - start
 }
+
+/** The middle of several values, and how far they lie apart. */
+export interface Spread {
+  readonly rounds: ReadonlyArray<number>
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+export const spreadOf = (rounds: ReadonlyArray<number>): Spread => ({
+  rounds,
+  median: median(rounds),
+  min: Math.min(...rounds),
+  max: Math.max(...rounds)
+})

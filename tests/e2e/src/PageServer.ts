@@ -21,9 +21,10 @@ export class PageServer extends Context.Tag("@tidelog/e2e/PageServer")<
 /**
  * Builds the page into `folder`, which it empties first.
  *
- * In a process of its own: within a test's, `NODE_ENV` would make it a development build.
+ * In a process of its own: within a test's, `NODE_ENV` would make it a development build. `config`: the
+ * file of another configuration of Vite than the app's own.
  */
-export const buildInto = (folder: string) =>
+export const buildInto = (folder: string, config?: string) =>
   Command.make(
     process.execPath,
     binOf("vite", "bin/vite.js"),
@@ -31,6 +32,7 @@ export const buildInto = (folder: string) =>
     "--outDir",
     folder,
     "--emptyOutDir",
+    ...(config === undefined ? [] : ["--config", config]),
     "--logLevel",
     "warn"
   ).pipe(
