@@ -37,28 +37,37 @@ export const global: Device = {
   isOnline: () => globalThis.navigator?.onLine ?? true,
   subscribe: (onSignal) => {
     const { document } = globalThis
-    if (typeof globalThis.addEventListener !== "function") return () => {}
     const until = new AbortController()
     const options = { signal: until.signal }
-    globalThis.addEventListener("online", () => onSignal("online"), options)
-    globalThis.addEventListener("offline", () => onSignal("offline"), options)
-    globalThis.addEventListener(
-      "pageshow",
-      ({ persisted }) => {
-        if (persisted) onSignal("awake")
-      },
-      options
-    )
-    document?.addEventListener(
-      "visibilitychange",
-      () => {
-        if (document.visibilityState === "visible") onSignal("awake")
-      },
-      options
-    )
+    if (isTarget(globalThis)) {
+      globalThis.addEventListener("online", () => onSignal("online"), options)
+      globalThis.addEventListener("offline", () => onSignal("offline"), options)
+      globalThis.addEventListener(
+        "pageshow",
+        ({ persisted }) => {
+          if (persisted) onSignal("awake")
+        },
+        options
+      )
+    }
+    if (isTarget(document)) {
+      document.addEventListener(
+        "visibilitychange",
+        () => {
+          if (document.visibilityState === "visible") onSignal("awake")
+        },
+        options
+      )
+    }
     return () => until.abort()
   }
 }
+
+/** Whatever the types say: runtimes have some of a browser, and polyfills some more. */
+const isTarget = (target: object | undefined): boolean =>
+  target !== undefined
+  && "addEventListener" in target
+  && typeof target.addEventListener === "function"
 
 /**
  * React Native's device, of its `AppState`: the app has come to the foreground. `network`: what tells of the

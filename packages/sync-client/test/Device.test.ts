@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Exit, Random, Scope } from "effect"
 import { Device } from "../src/index.ts"
 import { advance, answer, makeClient, makeOnline, settle } from "./TestSocket.ts"
@@ -122,5 +122,9 @@ describe("Device", () => {
   it("[CLIENT-15] where there is nothing of a browser, nothing is heard and nothing breaks", () => {
     expect(Device.global.isOnline()).toBe(true)
     Device.global.subscribe(() => {})()
+    // A polyfill of a document that can do nothing.
+    vi.stubGlobal("document", { addEventListener: undefined })
+    Device.global.subscribe(() => {})()
+    vi.unstubAllGlobals()
   })
 })

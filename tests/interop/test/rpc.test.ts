@@ -109,6 +109,30 @@ layer(server, { excludeTestServices: true, timeout: "90 seconds" })("calls of ob
     }).pipe(Effect.provide(leader))
   )
 
+  it.scoped(
+    "[CLIENT-3][CLIENT-5] this project's client does in an object what it does elsewhere",
+    () =>
+      Effect.gen(function* () {
+        const { restart, url } = yield* RpcServer
+        const at = (name: string, path: string) =>
+          `/client/${name}/${path}?storeId=socket&url=${encodeURIComponent(`${url}/sync`)}`
+        expect(yield* ask(at("socket", "ping"))).toEqual({})
+        expect(yield* ask(at("socket", "push"), events(0, 250))).toEqual({})
+        expect(yield* ask(at("socket", "pull"))).toEqual({ value: events(0, 250) })
+        yield* ask(at("follower", "follow"))
+        const has = (head: number) =>
+          until(ask(at("follower", "state")), (answer) =>
+            expect(answer).toMatchObject({ received: range(0, head) })
+          )
+        yield* has(250)
+        const one = yield* other("socket")
+        yield* one.push(events(250, 252))
+        yield* has(252)
+        yield* restart
+        expect(yield* ask(at("socket", "pull"))).toEqual({ value: events(0, 252) })
+      }).pipe(Effect.provide(leader))
+  )
+
   it.scoped("carry whole stores, which see what others do", () =>
     Effect.gen(function* () {
       yield* ask("/store/one/add?storeId=notes&id=a")

@@ -1,8 +1,9 @@
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 /**
  * A backend of this project's, and objects of an app that are its clients through LiveStore's own packages: one
- * with `makeDoRpcSync` alone, one with a whole store.
+ * with `makeDoRpcSync` alone, one with a whole store. With a `url` the former is one of this project's client, over a
+ * WebSocket from inside the object.
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { createStoreDoPromise } from "@livestore/adapter-cloudflare"
 import type { SyncBackend } from "@livestore/common"
@@ -11,6 +12,7 @@ import type { LiveStoreEvent } from "@livestore/common/schema"
 import type { Store } from "@livestore/livestore"
 import { handleSyncUpdateRpc, makeDoRpcSync } from "@livestore/sync-cf/client"
 import type { SyncMessage } from "@livestore/sync-cf/common"
+import { makeCfSync } from "@tidelog/sync-client"
 import { makeDurableObject, makeWorker } from "@tidelog/sync-worker"
 import { doRpc } from "@tidelog/sync-worker/do-rpc"
 import { DurableObject } from "cloudflare:workers"
@@ -56,11 +58,18 @@ export class ClientDO extends DurableObject<Env> {
   /** How often it was called back. */
   #calls = 0
 
-  #connect(storeId: string): Promise<Backend> {
-    return makeDoRpcSync({
-      syncBackendStub: stubOf(this.env, storeId),
-      durableObjectContext: { bindingName: "CLIENT_DO", durableObjectId: this.ctx.id.toString() }
-    })({ storeId, clientId: "client", payload: undefined }).pipe(
+  #connect(storeId: string, url: string | null): Promise<Backend> {
+    const make =
+      url === null
+        ? makeDoRpcSync({
+            syncBackendStub: stubOf(this.env, storeId),
+            durableObjectContext: {
+              bindingName: "CLIENT_DO",
+              durableObjectId: this.ctx.id.toString()
+            }
+          })
+        : makeCfSync({ url })
+    return make({ storeId, clientId: "client", payload: undefined }).pipe(
       Effect.provide(Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer)),
       Scope.extend(this.#scope),
       Effect.runPromise
@@ -74,7 +83,7 @@ export class ClientDO extends DurableObject<Env> {
 
   override async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url)
-    this.#backend ??= this.#connect(searchParams.get("storeId") ?? "")
+    this.#backend ??= this.#connect(searchParams.get("storeId") ?? "", searchParams.get("url"))
     const backend = await this.#backend
     switch (pathname) {
       case "/ping":
