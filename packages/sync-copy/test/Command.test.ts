@@ -107,27 +107,6 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("pnpm copy"
     })
   )
 
-  it.effect(
-    "[COPY-9] a store larger than the memory that there is comes over",
-    () =>
-      Effect.gen(function* () {
-        const from = { on: "tidelog", storeId: "large" } as const
-        const text = { text: "x".repeat(1_500_000) }
-        for (let at = 0; at < 70; at += 5)
-          yield* fill(
-            from,
-            events(at, at + 5, () => ({ args: text }))
-          )
-        const { code, output } = yield* Cli.run(yield* args("tidelog", "second", "large"), {
-          NODE_OPTIONS: "--max-old-space-size=100"
-        })
-        expect(output).toContain("copied         70 events, 105.0 MB")
-        expect(code).toBe(0)
-      }),
-    // Much text through little memory takes its time.
-    300_000
-  )
-
   it.scoped("[COPY-8] a payload comes from the command line, a file or the environment", () =>
     Effect.gen(function* () {
       yield* fill({ on: "tidelog", storeId: "secret" }, events(0, 5))
