@@ -23,6 +23,10 @@ export const says = (page: TodoPage, ...states: ReadonlyArray<string>) =>
     ({ state }) => state !== null && states.includes(state)
   )
 
+/** Waits until the page's word on its state has this in it. */
+export const tells = (page: TodoPage, words: string) =>
+  eventually(`the page tells "${words}"`, page.status, ({ text }) => text.includes(words))
+
 /** Waits until both pages show the same `count` lines, and returns them. */
 export const agree = (one: TodoPage, other: TodoPage, count: number) =>
   eventually(

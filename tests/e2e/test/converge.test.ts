@@ -2,7 +2,7 @@ import { layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expect } from "vitest"
 import { Devices } from "../src/Devices.ts"
-import { agree, done, open, says, shows } from "../src/expectations.ts"
+import { agree, done, open, says, shows, tells } from "../src/expectations.ts"
 import { harness } from "./harness.ts"
 
 layer(harness, { excludeTestServices: true })("two browsers on one link", (it) => {
@@ -30,7 +30,7 @@ layer(harness, { excludeTestServices: true })("two browsers on one link", (it) =
   )
 
   it.scoped(
-    "[CLIENT-3][PUSH-5] edited apart and offline, end with one list in which nothing is lost",
+    "[CLIENT-3][CLIENT-17][PUSH-5] edited apart and offline, end with one list in which nothing is lost",
     () =>
       Effect.gen(function* () {
         const devices = yield* Devices
@@ -53,6 +53,8 @@ layer(harness, { excludeTestServices: true })("two browsers on one link", (it) =
         yield* b.page.add("also from b")
         yield* shows(a.page, open("oat milk"), open("bread"), open("from a"))
         yield* shows(b.page, open("milk"), done("bread"), open("from b"), open("also from b"))
+        yield* tells(a.page, "2 changes waiting")
+        yield* tells(b.page, "3 changes waiting")
 
         yield* Effect.all([a.plugIn, b.plugIn])
         yield* says(a.page, "Online")
