@@ -14,6 +14,8 @@ export interface Cable {
   readonly cut: () => void
   /** Lets connections through again. */
   readonly mend: () => void
+  /** Connections stay open, and nothing of what is sent over them arrives any more. New ones work. */
+  readonly freeze: () => void
   /**
    * Breaks the connection on which the server says this, before the client hears it: that many times.
    */
@@ -28,6 +30,7 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
     let whole = true
     let trap = { said: "", times: 0 }
     let cuts = 0
+    const freezing = new Set<() => void>()
 
     // `destroy`, never `resetAndDestroy`: a reset of a socket that is just shutting down leaks it,
     // and Node 24 then spins for ever when it exits.
@@ -49,6 +52,12 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
       track(near, far)
       track(far, near)
       // Text that is compressed could not be read here.
+      let frozen = false
+      freezing.add(() => {
+        frozen = true
+        near.unpipe(far)
+        near.resume()
+      })
       near.once("data", (request: Buffer) => {
         far.write(
           request.toString("latin1").replace(/^sec-websocket-extensions:.*\r\n/im, ""),
@@ -57,6 +66,7 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
         near.pipe(far)
       })
       far.on("data", (data: Buffer) => {
+        if (frozen) return
         if (trap.times > 0 && data.includes(trap.said)) {
           trap.times -= 1
           cuts += 1
@@ -93,6 +103,10 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
       cut,
       mend: () => {
         whole = true
+      },
+      freeze: () => {
+        for (const freeze of freezing) freeze()
+        freezing.clear()
       },
       cutAt: (said, times) => {
         trap = { said, times }

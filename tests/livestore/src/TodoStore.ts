@@ -1,5 +1,6 @@
 /**
- * A LiveStore store of todos in this process, as an app for Node has one, and how its client stands.
+ * A LiveStore store of todos in this process, as an app for Node has one, and how its client stands: this project's,
+ * or, with its `url` and nothing else, LiveStore's own.
  */
 import { makeAdapter } from "@livestore/adapter-node"
 import {
@@ -10,6 +11,7 @@ import {
   Schema,
   State
 } from "@livestore/livestore"
+import { makeWsSync } from "@livestore/sync-cf/client"
 import { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
 import { makeCfSync } from "@tidelog/sync-client"
 import type { CfSyncOptions, SyncStatus } from "@tidelog/sync-client"
@@ -50,10 +52,14 @@ export interface TodoStore {
 
 /** Opens an empty store, in memory, for as long as the scope. */
 export const open = (
-  options: { readonly storeId: string; readonly clientId: string } & CfSyncOptions
+  options: {
+    readonly storeId: string
+    readonly clientId: string
+    readonly client?: "official" | undefined
+  } & CfSyncOptions
 ): Effect.Effect<TodoStore, HarnessError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { clientId, storeId, ...sync } = options
+    const { client, clientId, storeId, ...sync } = options
     let status: SyncStatus.SyncStatus | undefined
     const shutdownDeferred = yield* makeShutdownDeferred
     const store = yield* Effect.acquireRelease(
@@ -67,13 +73,16 @@ export const open = (
               storage: { type: "in-memory" },
               clientId,
               sync: {
-                backend: makeCfSync({
-                  ...sync,
-                  broadcastStatus: false,
-                  onStatus: (next) => {
-                    status = next
-                  }
-                })
+                backend:
+                  client === "official"
+                    ? makeWsSync({ url: `${sync.url}/websocket` })
+                    : makeCfSync({
+                        ...sync,
+                        broadcastStatus: false,
+                        onStatus: (next) => {
+                          status = next
+                        }
+                      })
               }
             }),
             batchUpdates: (run) => run(),

@@ -212,6 +212,39 @@ layer(worker, { excludeTestServices: true, timeout: "120 seconds" })("livestore"
     })
   )
 
+  describe("with LiveStore's own client, another URL and nothing else", () => {
+    it.scoped("[PULL-1][PUSH-1] a store syncs with others, and with those of this client", () =>
+      Effect.gen(function* () {
+        const official = yield* plugIn("official", "one", { client: "official" })
+        const another = yield* plugIn("official", "two", { client: "official" })
+        const ours = yield* plugIn("official", "three")
+        official.store.add("a")
+        yield* hasIds(another.store, ["a"])
+        ours.store.add("b")
+        yield* hasIds(official.store, ["a", "b"])
+        another.store.add("c")
+        for (const { store } of [official, another, ours]) yield* hasIds(store, ["a", "b", "c"])
+      })
+    )
+
+    it.scoped(
+      "[LIMIT-9] a half-open connection, after which it would hang for ever, is healed",
+      () =>
+        Effect.gen(function* () {
+          const { cable, store } = yield* plugIn("half-open", "one", { client: "official" })
+          const ours = yield* plugIn("half-open", "two")
+          ours.store.add("a")
+          yield* hasIds(store, ["a"])
+          cable.freeze()
+          ours.store.add("b")
+          // It pings, gives its socket up, opens another one, and asks for nothing on it: the server ends that.
+          yield* hasIds(store, ["a", "b"])
+          store.add("c")
+          yield* hasIds(ours.store, ["a", "b", "c"])
+        })
+    )
+  })
+
   it.scoped(
     "[CLIENT-1][CLIENT-3][CLIENT-5] an hour of use in short: two stores, seeded, always converge",
     () =>

@@ -7,6 +7,8 @@ import { makeDurableObject, makeWorker } from "@tidelog/sync-worker"
 let isSunday = false
 
 export class Store extends makeDurableObject({
+  // A minute is long for a test.
+  limits: { pullDeadline: 5_000 },
   onPush: () => {
     if (isSunday) throw new Error("not on Sundays")
   }
