@@ -1,5 +1,7 @@
-import * as Socket from "@effect/platform/Socket"
 /** Copies between the real servers, over the wire alone: LiveStore's official one from npm, and this project's. */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import * as Socket from "@effect/platform/Socket"
 import { expect, layer } from "@effect/vitest"
 import type { LogEvent } from "@tidelog/sync-protocol"
 import * as Deferred from "effect/Deferred"
@@ -369,4 +371,38 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("copy", (it
       })
     )
   }
+
+  it.effect("[COPY-9] what it holds does not grow with the store", () =>
+    Effect.gen(function* () {
+      const from = store("tidelog", "heavy")
+      const to = store("tidelog", "heavy-copy")
+      const args = "x".repeat(100_000)
+      for (let seqNum = 0; seqNum < 600; seqNum += 100) {
+        yield* fill(
+          from,
+          events(seqNum, seqNum + 100, () => ({ args }))
+        )
+      }
+      setFlagsFromString("--expose-gc")
+      const collect: unknown = runInNewContext("gc")
+      let reports = 0
+      let first = 0
+      let most = 0
+      const summary = yield* copyStore(from, to, {
+        onProgress: () =>
+          Effect.sync(() => {
+            // Each tenth will do: a collection takes its time.
+            if (reports++ % 10 > 0 || typeof collect !== "function") return
+            collect()
+            const { heapUsed } = process.memoryUsage()
+            if (first === 0) first = heapUsed
+            most = Math.max(most, heapUsed)
+          })
+      })
+      expect(summary).toMatchObject({ events: 600, copied: 600 })
+      expect(reports).toBeGreaterThan(60)
+      // The log has 60 MB.
+      expect(most - first).toBeLessThan(20_000_000)
+    })
+  )
 })
