@@ -1,10 +1,10 @@
-import type { SyncClientError } from "@tidelog/sync-client"
 /**
  * A log, read in order by whoever takes its events one by one. It outlives connections: a pull that a lost one
  * has broken off is pulled on from the last event that came.
  *
  * @since 0.1.0
  */
+import type { SyncClientError } from "@tidelog/sync-client"
 import { type LogEvent, type Message, Refusal, type SyncError } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

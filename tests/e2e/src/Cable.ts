@@ -1,9 +1,9 @@
-import { connect, createServer, type Socket } from "node:net"
 /**
  * The network between one browser and one server: a TCP proxy that can be cut.
  *
  * A browser's own offline switch leaves the sockets of its workers open; a cut cable does not.
  */
+import { connect, createServer, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { HarnessError } from "./HarnessError.ts"
