@@ -14,13 +14,17 @@ import { redact } from "./internal/redact.ts"
 import * as RequestText from "./RequestText.ts"
 
 /**
- * Where the payload comes from: any JSON value, or a function that returns one, promises one, or succeeds with
- * one. A function is asked at each connection, so that a token may be refreshed.
+ * Where the payload comes from: any JSON value, a Promise or an Effect of one, or a function that returns any of
+ * these. A function and an Effect are asked at each connection, so that a token may be refreshed.
  *
  * @since 0.1.0
  * @category models
  */
-export type PayloadSource<A = unknown> = A | (() => A | Promise<A> | Effect.Effect<A, unknown>)
+export type PayloadSource<A = unknown> =
+  | A
+  | Promise<A>
+  | Effect.Effect<A, unknown>
+  | (() => A | Promise<A> | Effect.Effect<A, unknown>)
 
 /**
  * What one connection is opened with. `claims`: what its requests say of it. `hide`: takes the payload's
@@ -56,7 +60,17 @@ export const take = (options: {
  * @since 0.1.0
  * @category predicates
  */
-export const isFresh = (payload: PayloadSource): boolean => typeof payload === "function"
+export const isFresh = (payload: PayloadSource): boolean =>
+  typeof payload === "function" || Effect.isEffect(payload)
+
+/**
+ * Whether a payload is there already, so that it can be looked at.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isPlain = (payload: PayloadSource): boolean =>
+  !isFresh(payload) && !Predicate.isPromiseLike(payload)
 
 /**
  * The same, of a payload that is there.
@@ -100,10 +114,10 @@ const expiresAt = (payload: unknown): number | undefined => {
 }
 
 const evaluatePayload = (payload: PayloadSource): Effect.Effect<unknown, string> =>
-  typeof payload !== "function"
+  isPlain(payload)
     ? Effect.succeed(payload)
     : Effect.flatMap(
-        evaluate(() => payload()),
+        evaluate(() => (typeof payload === "function" ? payload() : payload)),
         Exit.match({
           onFailure: () => Effect.fail("the payload could not be made"),
           onSuccess: Effect.succeed

@@ -33,11 +33,11 @@ import * as SyncClient from "./SyncClient.ts"
  */
 export interface CfSyncOptions extends Omit<SyncClient.Options, "storeId" | "payload"> {
   /**
-   * What the server's authorisation asks for, made from the store's `syncPayload` at each connection: a token
-   * that is refreshed, for one. It returns any JSON value, a Promise or an Effect of one. Default: the
-   * `syncPayload` itself.
+   * What the server's authorisation asks for: any JSON value, a Promise or an Effect of one, or a function of the
+   * store's `syncPayload` that returns any of these. A function and an Effect are asked at each connection: for a
+   * token that is refreshed. Default: the `syncPayload` itself.
    */
-  readonly payload?: ((syncPayload: unknown) => unknown) | undefined
+  readonly payload?: unknown
   /**
    * Called with the events that the server has not confirmed, before LiveStore discards them with its log because
    * the server's is another one: reset, or restored from a backup. What it returns is waited for, for up to 10 s.
@@ -87,7 +87,10 @@ export const makeCfSync =
       const client = yield* SyncClient.make({
         ...options,
         storeId,
-        payload: makePayload === undefined ? payload : () => makePayload(payload),
+        payload:
+          typeof makePayload === "function"
+            ? (): unknown => makePayload(payload)
+            : (makePayload ?? payload),
         unconfirmed: unconfirmed.changes
       }).pipe(
         Effect.provide(webSocket),

@@ -104,11 +104,15 @@ export const run = (
       ).pipe(Effect.provideService(Socket.WebSocketConstructor, construct))
 
     const serve = Effect.fnUntraced(function* (opened: Opened) {
-      const renewal = yield* Renewal.make({ before: renewBefore, successor: open(true) })
+      let successor: Opened | undefined
+      const renewal = yield* Renewal.make({
+        before: renewBefore,
+        successor: Effect.map(open(true), (opened) => (successor = opened))
+      })
       const expiresIn = isFresh ? renewal.expiresIn : () => {}
       const { expiresAt } = opened.credentials
       if (expiresAt !== undefined) expiresIn(expiresAt - (yield* Clock.currentTimeMillis))
-      return yield* Connection.serve(opened, {
+      const outcome = yield* Connection.serve(opened, {
         ...options,
         onFirstFrame,
         onGreeting: (greeting) => {
@@ -118,6 +122,9 @@ export const run = (
         onTraffic: (direction, bytes) => board.count(direction, 0, bytes),
         renewed: renewal.renewed
       })
+      // Both may end in the same moment, and then nobody takes it.
+      if (outcome.next === undefined && successor !== undefined) yield* successor.close
+      return outcome
     })
 
     const attempt = Effect.suspend(() =>

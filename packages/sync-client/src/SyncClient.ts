@@ -124,9 +124,9 @@ export interface Options {
   readonly url: string
   readonly storeId: string
   /**
-   * What the server's authorisation asks for: any JSON value, or a function that returns, promises or succeeds
-   * with one, asked at each connection. Travels in the URL. If it has an `expiresAt` (epoch ms, a Date or an ISO
-   * string), a function is asked again before that.
+   * What the server's authorisation asks for: any JSON value, a Promise or an Effect of one, or a function that
+   * returns any of these. A function and an Effect are asked at each connection, and again before the `expiresAt`
+   * (epoch ms, a Date or an ISO string) of what they gave, if it has one. Travels in the URL.
    */
   readonly payload?: Credentials.PayloadSource
   /** Called with every status, the first included. What it throws is ignored. */
@@ -173,7 +173,7 @@ export const make = (
     const isFresh = Credentials.isFresh(payload)
     // Options that make no sense are told at once, as far as that can be known.
     yield* Effect.mapError(
-      Credentials.make({ ...options, payload: isFresh ? undefined : payload }),
+      Credentials.make({ ...options, payload: Credentials.isPlain(payload) ? payload : undefined }),
       (message) => new InvalidOptions({ message })
     )
     // While a connection is renewed there are two payloads.

@@ -134,6 +134,25 @@ describe("the payload of a connection", () => {
     })
   )
 
+  it.scoped("[CLIENT-13] may be a Promise, or an Effect, which is asked each time", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const sources = [
+        [Promise.resolve({ token: "promised" }), ["promised", "promised"]],
+        [Effect.sync(() => ({ token: `made-${++asked}` })), ["made-1", "made-2"]]
+      ] as const
+      for (const [payload, tokens] of sources) {
+        const { server, socket } = yield* makeOnline({ payload })
+        expect(payloads(socket).url).toEqual({ token: tokens[0] })
+        yield* advance("10 seconds")
+        socket.hangUp()
+        yield* advance("1 second")
+        expect(server.sockets).toHaveLength(2)
+        expect(payloads(server.latest).url).toEqual({ token: tokens[1] })
+      }
+    })
+  )
+
   it.scoped("[CLIENT-13] that cannot be interrupted is left to itself", () =>
     Effect.gen(function* () {
       let asked = 0
