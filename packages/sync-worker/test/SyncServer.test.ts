@@ -161,7 +161,7 @@ describe("refusals", () => {
       Effect.gen(function* () {
         const client = yield* connect([], { connectionId: "c-logged" })
         yield* client.say(Frames.pull("7", { after: 0, backendId: "other" }))
-        yield* client.say(Frames.push("8", events(4)))
+        yield* client.say(Frames.push("8", events(1), { backendId: "other" }))
         const why = { refusal: "BackendIdMismatchError", connectionId: "c-logged" }
         expect(lines).toMatchObject([
           {
