@@ -47,7 +47,7 @@ export interface TodoStore {
   /** How its client stands with the server. */
   readonly status: () => SyncStatus.SyncStatus
   /** Done with the reason for which LiveStore has ended it. */
-  readonly ended: Effect.Effect<string, unknown>
+  readonly ended: Effect.Effect<string>
 }
 
 /** Opens an empty store, in memory, for as long as the scope. */
@@ -106,6 +106,6 @@ export const open = (
         if (status === undefined) throw new Error("there is no status")
         return status
       },
-      ended: Effect.map(Deferred.await(shutdownDeferred), ({ reason }) => reason)
+      ended: Effect.orDie(Effect.map(Deferred.await(shutdownDeferred), ({ reason }) => reason))
     }
   })
