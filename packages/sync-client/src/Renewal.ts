@@ -40,11 +40,11 @@ export const make = <A, E>(options: {
     )
     const renewed: Effect.Effect<A> = Effect.suspend(() => {
       told.unsafeClose()
-      const sooner = Effect.zipRight(told.await, renewed)
+      const isSooner = Effect.as(told.await, true)
       return due === Infinity
-        ? sooner
-        : Effect.raceFirst(sooner, Effect.zipRight(Effect.sleep(due - now()), successor))
-    })
+        ? isSooner
+        : Effect.raceFirst(isSooner, Effect.as(Effect.sleep(due - now()), false))
+    }).pipe(Effect.flatMap((isSooner) => (isSooner ? renewed : successor)))
     return Effect.succeed({
       renewed,
       expiresIn: (millis) => {

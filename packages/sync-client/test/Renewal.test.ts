@@ -72,6 +72,30 @@ describe("an authorisation that ends", () => {
       expect(pulled).toEqual([1, 2, 3, 4, 5, 6])
       expect(connected).toEqual([true])
       expect(states()).toEqual(["Idle", "Connecting", "Online"])
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online", since: 0 })
+    })
+  )
+
+  it.scoped("[CLIENT-18][CLIENT-4] in the middle of a backlog, which goes on", () =>
+    Effect.gen(function* () {
+      const { pulled, pulling, server, socket } = yield* start()
+      socket.say({
+        _tag: "Chunk",
+        requestId: "1",
+        values: [page(0, 3, 5)],
+        server: expiring(40_000)
+      })
+      yield* advance("10 seconds")
+      expect(pulled).toEqual([1, 2, 3])
+      socket.page("1", page(3, 4, 4))
+      yield* advance("10 seconds")
+      const second = yield* answer(server)
+      expect(socket.closedWith).toBe(1000)
+      expect(yield* Fiber.poll(pulling)).toEqual(Option.none())
+      second.page(second.pulls[0]?.id ?? "", page(4, 8))
+      yield* settle
+      expect(pulled).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+      expect(yield* Fiber.poll(pulling)).toEqual(Option.none())
     })
   )
 
@@ -142,6 +166,19 @@ describe("an authorisation that ends", () => {
         expect(refused.closedWith).toBe(1000)
         expect(states()).toEqual(["Idle", "Connecting", "Online"])
       })
+  )
+
+  it.scoped("[CLIENT-11][CLIENT-18] of two payloads at a time, neither is told", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const { client, socket } = yield* start(() => ({ token: `secret-token-${++made}` }))
+      socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(40_000) })
+      yield* advance("20 seconds")
+      expect(made).toBe(2)
+      socket.hangUp(4403, "neither secret-token-1 nor secret-token-2")
+      yield* settle
+      expect(yield* client.status.get).toMatchObject({ _tag: "Refused", reason: "neither … nor …" })
+    })
   )
 
   it.scoped("[CLIENT-18] of a payload that is always the same, is not renewed", () =>
