@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
@@ -51,7 +52,10 @@ export const make = (schedule: Schedule.Schedule<unknown>): Backoff => {
   return {
     next: Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      const [next, , decision] = yield* schedule.step(now, undefined, state)
+      const step = yield* Effect.exit(schedule.step(now, undefined, state))
+      // One that throws is over.
+      if (Exit.isFailure(step)) return undefined
+      const [next, , decision] = step.value
       state = next
       return ScheduleDecision.isContinue(decision)
         ? Math.max(0, Math.ceil(ScheduleIntervals.start(decision.intervals) - now))

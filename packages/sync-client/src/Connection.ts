@@ -51,8 +51,10 @@ const MAX_PATIENCE = 8
  */
 export interface Present {
   readonly wire: Wire
-  /** Asks whether anybody is there, to be answered within the time of a probe. */
+  /** Asks whether anybody is there, as something has happened: less time than usual is given for the answer. */
   readonly probe: () => void
+  /** Asks whether anybody is there. */
+  readonly ping: () => void
   /** Done with the next Pong. */
   readonly pong: Effect.Effect<void>
 }
@@ -110,7 +112,7 @@ export const open = (options: {
       Effect.timeoutFail({ duration: within, onTimeout: () => "the payload took too long" }),
       Effect.mapError((reason) => SyncSocket.lost(reason))
     )
-    const socket = yield* SyncSocket.open({ url: credentials.url, within })
+    const socket = yield* SyncSocket.open({ ...credentials, within })
     if (options.isProven) {
       socket.send(PingText.PING_TEXT)
       yield* socket.incoming.take.pipe(
@@ -253,9 +255,19 @@ export const serve = <Next>(
       Effect.catchTag("NoSuchElementException", () => Effect.never)
     )
 
+    const isOwed = () => requests.open().some((exchange) => exchange.dueAt() < Infinity)
+
     const watch = Effect.gen(function* () {
+      let before = openedAt
       while (true) {
         probed.unsafeClose()
+        // A clock that is set back makes nobody wait for the time that it has lost.
+        const lost = now() - before
+        if (lost < 0) {
+          heartbeat = Heartbeat.heard(now())
+          for (const exchange of requests.open()) exchange.postpone(lost)
+        }
+        before = now()
         const due = Math.min(
           now() + shortest,
           Heartbeat.dueAt(heartbeat, pingAfter),
@@ -278,7 +290,7 @@ export const serve = <Next>(
         }
         if (Heartbeat.dueAt(heartbeat, pingAfter) <= now()) {
           if (heartbeat._tag === "Asked") {
-            late = requests.open().some((exchange) => exchange.dueAt() < Infinity)
+            late = isOwed()
             return yield* SyncSocket.lost("no sign of life")
           }
           ping(pongWithin * patience)
@@ -290,12 +302,15 @@ export const serve = <Next>(
 
     const live = Effect.acquireUseRelease(
       Effect.sync(() => {
+        const ask = (within: number) => {
+          ping(within * patience)
+          probed.unsafeOpen()
+        }
         requests.present = {
           wire,
-          probe: () => {
-            ping(probeWithin)
-            probed.unsafeOpen()
-          },
+          // An answer may stand behind a page that is on its way.
+          probe: () => ask(isOwed() ? pongWithin : probeWithin),
+          ping: () => ask(pongWithin),
           pong: Effect.suspend(() => Deferred.await(pong))
         }
         // An idle client learns from the answer that it is connected.

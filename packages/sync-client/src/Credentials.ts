@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as ConnectionUrl from "@tidelog/sync-protocol/ConnectionUrl"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -119,7 +120,16 @@ const evaluatePayload = (payload: PayloadSource): Effect.Effect<unknown, string>
     : Effect.flatMap(
         evaluate(() => (typeof payload === "function" ? payload() : payload)),
         Exit.match({
-          onFailure: () => Effect.fail("the payload could not be made"),
+          // What was thrown may quote a secret; its kind does not.
+          onFailure: (cause) =>
+            Effect.zipRight(
+              Effect.annotateLogs(Effect.logWarning("the payload could not be made"), {
+                error: kindOf(Cause.squash(cause))
+              }),
+              Effect.fail("the payload could not be made")
+            ),
           onSuccess: Effect.succeed
         })
       )
+
+const kindOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error)

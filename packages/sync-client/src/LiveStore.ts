@@ -50,7 +50,7 @@ export interface CfSyncOptions extends Omit<SyncClient.Options, "storeId" | "pay
    */
   readonly webSocket?:
     | Layer.Layer<Socket.WebSocketConstructor>
-    | ((url: string) => globalThis.WebSocket)
+    | ((url: string) => object)
     | undefined
 }
 
@@ -60,8 +60,16 @@ const webSocketLayer = (
   webSocket === undefined
     ? Socket.layerWebSocketConstructorGlobal
     : typeof webSocket === "function"
-      ? Layer.succeed(Socket.WebSocketConstructor, webSocket)
+      ? Layer.succeed(Socket.WebSocketConstructor, (url) => {
+          const made = webSocket(url)
+          if (isWebSocket(made)) return made
+          throw new TypeError("webSocket makes no WebSocket")
+        })
       : webSocket
+
+/** As far as it is used; the types of the package `ws`, for one, are others. */
+const isWebSocket = (made: object): made is WebSocket =>
+  "addEventListener" in made && "send" in made && "close" in made
 
 /**
  * A sync backend for LiveStore's `sync: { backend }`. The store's `syncPayload` goes to the server's
@@ -124,6 +132,8 @@ export const makeCfSync =
       const offerFirst = (error: { readonly _tag: string }) =>
         error._tag === "BackendIdMismatchError" ? offer : Effect.void
 
+      const whenOnline = Stream.runHead(Stream.filter(client.isConnected.changes, Boolean))
+
       return SyncBackend.of<Message.SyncMetadata>({
         connect: client.connect,
         isConnected: client.isConnected,
@@ -147,6 +157,9 @@ export const makeCfSync =
           ),
         push: (batch) =>
           Effect.suspend(() => client.push(batch, { backendId: backendId.get() })).pipe(
+            // LiveStore would come back in up to 30 s, whatever happens meanwhile.
+            Effect.tapErrorTag("ConnectionRefused", () => whenOnline),
+            Effect.retry({ while: ({ _tag }) => _tag === "ConnectionRefused" }),
             Effect.tapError(offerFirst),
             Effect.mapError(pushError)
           ),

@@ -42,6 +42,8 @@ export interface OpenPull extends Exchange {
   readonly take: Effect.Effect<Chunk.Chunk<Message.PullResponse>, Option.Option<PullFailure>>
   /** The log is known to reach `head`, so a live pull is owed the events up to there. */
   readonly expect: (head: LogEvent.SeqNum) => void
+  /** Asks again now, if the server has refused it and it waits. */
+  readonly retry: () => void
   /** Nobody takes pages any more. */
   readonly close: () => void
 }
@@ -59,7 +61,7 @@ const MAX_WAITING_PAGES = 32
 /** How often a pull is asked again on one connection without a new event, before that is given up. */
 const MAX_FRUITLESS = 1
 
-/** How many connections in a row a pull may fail on without a new event, before that is final. */
+/** How many connections in a row a pull that is not live may fail on without a new event. */
 const MAX_FAILED = 3
 
 interface Waiting {
@@ -86,6 +88,10 @@ export const make = (options: {
   readonly backendId: Option.Option<string>
   readonly answerWithin: number
   readonly echoWithin: number
+  /** How long a live pull waits after it was refused. */
+  readonly rejectedAfter: number
+  /** Told why a live pull is refused, and, once it is not any more, of nothing. */
+  readonly onRejected: (error: SyncError.SyncError | undefined) => void
   /** Told of events as they arrive, each once. */
   readonly onEvents: (batch: ReadonlyArray<Message.PulledEvent>) => void
 }): OpenPull => {
@@ -120,9 +126,13 @@ export const make = (options: {
   let owedSince = 0
   let fruitless = 0
   let failed = 0
+  /** When to ask again, after the server has refused this. */
+  let askAt: number | undefined
+  let isRejected = false
   let ended: Exit.Exit<void, PullFailure> | undefined
 
   const request = (wire: Wire): void => {
+    askAt = undefined
     id = wire.claim(pull)
     owed = true
     owedSince = wire.now()
@@ -141,6 +151,11 @@ export const make = (options: {
               }))
       })
     )
+  }
+
+  const accepted = (): void => {
+    if (isRejected) options.onRejected(undefined)
+    isRejected = false
   }
 
   const interrupt = (): void => {
@@ -244,6 +259,7 @@ export const make = (options: {
 
   const onChunk = ({ requestId, server, values }: Frame.Chunk, size: number): void => {
     if (ended !== undefined || wire === undefined) return
+    accepted()
     if (server?.sparingAcks === true) sparing = true
     owedSince = wire.now()
     const pages: Array<Message.PullResponse> = []
@@ -276,16 +292,27 @@ export const make = (options: {
       return
     }
     const error = exit === undefined ? Option.none() : Cause.failureOption(exit.cause)
-    if (Option.isSome(error)) return end(Exit.fail(error.value))
+    if (Option.isSome(error)) {
+      if (!options.live || error.value._tag === "BackendIdMismatchError") {
+        return end(Exit.fail(error.value))
+      }
+      // LiveStore would never pull again; whoever refuses may change its mind.
+      id = undefined
+      owed = false
+      askAt = wire === undefined ? undefined : wire.now() + options.rejectedAfter
+      isRejected = true
+      return options.onRejected(error.value)
+    }
     // A defect, an interruption that nobody asked for, or an answer in another dialect. It may pass
-    // with a new connection; if it does not, it is final.
+    // with a new connection; for whoever does not follow the log it is final if it does not.
     failed += 1
     const why = "the server failed on a pull"
-    if (failed < MAX_FAILED || (exit !== undefined && Cause.isInterruptedOnly(exit.cause))) {
-      wire?.leave(why, { broken: true })
-    } else {
-      end(Exit.fail(new RequestFailed({ message: why })))
-    }
+    const isFinal =
+      !options.live
+      && failed >= MAX_FAILED
+      && !(exit !== undefined && Cause.isInterruptedOnly(exit.cause))
+    if (isFinal) end(Exit.fail(new RequestFailed({ message: why })))
+    else wire?.leave(why, { broken: true })
   }
 
   /** For how long to wait, in ms, for more that is on its way and better comes together with what waits. */
@@ -353,6 +380,7 @@ export const make = (options: {
     lost: () => {
       wire = undefined
       id = undefined
+      askAt = undefined
       if (ended !== undefined) return
       owed = false
       fruitless = 0
@@ -363,21 +391,28 @@ export const make = (options: {
       if (received >= expected && !owed) owedSince = wire.now()
       expected = Math.max(expected, head)
     },
+    retry: () => {
+      if (askAt !== undefined && wire !== undefined) request(wire)
+    },
     close: () => {
+      accepted()
       interrupt()
       ended = Exit.void
       wire = undefined
     },
     dueAt: () =>
-      wire !== undefined && isOwed()
+      askAt
+      ?? (wire !== undefined && isOwed()
         ? owedSince + (owed ? options.answerWithin * wire.patience : options.echoWithin)
-        : Infinity,
+        : Infinity),
     overdue: () => {
-      if (owed) wire?.leave("a pull was not answered", { broken: false })
+      if (askAt !== undefined) pull.retry()
+      else if (owed) wire?.leave("a pull was not answered", { broken: false })
       else askAgain("events that were pushed are missing")
     },
     postpone: (ms) => {
       owedSince += ms
+      if (askAt !== undefined) askAt += ms
     }
   }
   return pull

@@ -6,9 +6,11 @@
  */
 import * as Socket from "@effect/platform/Socket"
 import * as Closing from "@tidelog/sync-protocol/Closing"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Backoff from "./Backoff.ts"
 import * as Connection from "./Connection.ts"
@@ -33,6 +35,8 @@ export interface Reconnect {
   readonly requests: Connection.Requests
   /** Opened to connect at once: by the first use, and by `reconnect`. */
   readonly go: Effect.Latch
+  /** Whether the app has asked for an attempt since this was called. */
+  readonly isWanted: () => boolean
   /** Opened when the device says that it has no network. */
   readonly wentOffline: Effect.Latch
   readonly board: StatusBoard
@@ -131,7 +135,15 @@ export const run = (
       next === undefined ? open(false) : Effect.succeed(next)
     ).pipe(
       Effect.flatMap((opened) => Effect.ensuring(serve(opened), opened.close)),
-      Effect.catchAll((end) => Effect.succeed({ end, proven: false, next: undefined }))
+      Effect.catchAllCause((cause) =>
+        Effect.gen(function* () {
+          const end = Cause.failureOption(cause)
+          // A socket or an option of the app's that throws is no reason to stop.
+          if (Option.isNone(end)) yield* Effect.logError("the client cannot connect", cause)
+          const lost = SyncSocket.lost("the client cannot connect")
+          return { end: Option.getOrElse(end, () => lost), proven: false, next: undefined }
+        })
+      )
     )
 
     /** Waits for the next attempt, or until it is wanted at once. */
@@ -158,6 +170,7 @@ export const run = (
     while (true) {
       // Whoever asks for a connection while one is being opened gets another attempt if it fails.
       go.unsafeClose()
+      options.isWanted()
       const startedAt = yield* Clock.currentTimeMillis
       if (next === undefined) {
         options.onRefused(undefined)
@@ -175,13 +188,15 @@ export const run = (
       board.note({ lastError: { at: now, message: reason } })
 
       // The credentials of a connection that worked have ended: there may be others by now, or soon.
-      if (now - startedAt >= provenAfter) renewals = 0
+      const isStable = proven && now - startedAt >= provenAfter
+      if (isStable) renewals = 0
       const mayRenew =
         isFresh
         && end.code === Closing.CloseCode.unauthorized
         && (renewals > 0 ? renewals < MAX_RENEWALS : proven)
+      // Whoever asked for another attempt meanwhile has mended something, it may be.
       if (Closing.isRefusal(end.code) && !mayRenew) {
-        go.unsafeClose()
+        if (!options.isWanted()) go.unsafeClose()
         failures = 0
         renewals = 0
         warned = true
@@ -194,15 +209,20 @@ export const run = (
           nextAttempt: "when told to reconnect"
         })
         yield* go.await
+        // An app that asks again whenever it is refused asks no more than once a second.
+        const again = yield* Clock.currentTimeMillis
+        yield* Effect.sleep(Math.max(0, startedAt + spacing - again))
         continue
       }
 
-      if (proven && renewals === 0) backoff.reset()
+      if (isStable && renewals === 0) backoff.reset()
       renewals = mayRenew ? renewals + 1 : 0
-      failures = proven || mayRenew ? 0 : failures + 1
+      // One that answered, and did not last, is tried again at once, and then no more.
+      const isFirst = proven && (isStable || failures === 0)
+      failures = isStable || mayRenew ? 0 : failures + 1
       const soonest = Math.max(0, startedAt + spacing - now)
       const wait =
-        failures > 0
+        failures > 0 && !isFirst
           ? ((yield* backoff.next) ?? backoffMax)
           : mayRenew
             ? Math.max(soonest, (yield* backoff.next) ?? backoffMax)

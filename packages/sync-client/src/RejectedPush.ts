@@ -8,6 +8,7 @@ import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
 import type * as Refusal from "@tidelog/sync-protocol/Refusal"
 import * as Effect from "effect/Effect"
 import type { PushFailure } from "./PendingPush.ts"
+import type { EventTooLarge } from "./SyncClientError.ts"
 import type { Rejection } from "./SyncStatus.ts"
 
 /**
@@ -24,7 +25,7 @@ export interface RejectedPush {
   /** Takes in how a push has failed. */
   readonly failed: (
     batch: ReadonlyArray<LogEvent.LogEvent>,
-    error: PushFailure
+    error: PushFailure | EventTooLarge
   ) => Effect.Effect<void>
 
   /** A push was accepted: nothing is in the way any more. */
@@ -71,11 +72,11 @@ export const make = (options: {
       }),
     failed: ([first], error) =>
       Effect.clockWith((clock) => {
-        const cause = error._tag === "UnknownError" ? error.cause : undefined
-        if (cause instanceof Error && cause.name === PUSH_REJECTED && first !== undefined) {
+        const reason = error._tag === "EventTooLarge" ? error.message : reasonOf(error)
+        if (reason !== undefined && first !== undefined) {
           retried.unsafeClose()
           rejected = { event: first, at: clock.unsafeCurrentTimeMillis() }
-          onChange({ seqNum: first.seqNum, name: first.name, reason: cause.message })
+          onChange({ seqNum: first.seqNum, name: first.name, reason })
         }
         return Effect.void
       }),
@@ -90,6 +91,20 @@ export const make = (options: {
 
 /** The name of the server's refusal. */
 const PUSH_REJECTED: Refusal.RefusalName = "PushRejected"
+
+/**
+ * Whether a rule of the app's has refused a push.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isRejection = (error: PushFailure | EventTooLarge): boolean =>
+  error._tag !== "EventTooLarge" && reasonOf(error) !== undefined
+
+const reasonOf = (error: PushFailure): string | undefined => {
+  const cause = error._tag === "UnknownError" ? error.cause : undefined
+  return cause instanceof Error && cause.name === PUSH_REJECTED ? cause.message : undefined
+}
 
 /** The same event, come back from the server. */
 const isOwn = (self: LogEvent.LogEvent, that: LogEvent.LogEvent): boolean =>

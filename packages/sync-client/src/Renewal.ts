@@ -20,6 +20,12 @@ export interface Renewal<A> {
 const AGAIN_AFTER = "5 seconds"
 
 /**
+ * No connection is renewed sooner: a token may be the one that is there already, until it ends, and the clock of
+ * whoever says when it ends may be another one.
+ */
+const LEAST = 5_000
+
+/**
  * `before`: ms before the end that the successor is made; of a short life, half of it. `successor`: makes it. It
  * may fail, and is tried again for as long as the present connection lives.
  *
@@ -32,6 +38,7 @@ export const make = <A, E>(options: {
 }): Effect.Effect<Renewal<A>> =>
   Effect.clockWith((clock) => {
     const now = () => clock.unsafeCurrentTimeMillis()
+    const startedAt = now()
     const told = Effect.unsafeMakeLatch(false)
     let due = Infinity
 
@@ -48,9 +55,11 @@ export const make = <A, E>(options: {
     return Effect.succeed({
       renewed,
       expiresIn: (millis) => {
+        // What is over already says nothing: the server has let it in.
+        if (millis <= 0) return
         const at = now() + millis - Math.min(options.before, millis / 2)
         if (at >= due) return
-        due = at
+        due = Math.max(at, startedAt + LEAST)
         told.unsafeOpen()
       }
     })

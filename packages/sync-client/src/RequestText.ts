@@ -9,7 +9,6 @@ import type * as Frame from "@tidelog/sync-protocol/Frame"
 import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
 import type * as Message from "@tidelog/sync-protocol/Message"
 import * as RequestTag from "@tidelog/sync-protocol/RequestTag"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { EventTooLarge } from "./SyncClientError.ts"
 
@@ -123,8 +122,7 @@ export const pushLimits: PushLimits = {
 }
 
 /**
- * Splits a batch into parts that fit into a frame each, in order, or names the event that fits into
- * none.
+ * Splits a batch into parts that fit into a frame each, in order, up to the first event that fits into none.
  *
  * @since 0.1.0
  * @category splitting
@@ -132,33 +130,34 @@ export const pushLimits: PushLimits = {
 export const split = (
   batch: ReadonlyArray<LogEvent.LogEvent>,
   limits: PushLimits
-): Either.Either<ReadonlyArray<PushPart>, EventTooLarge> => {
+): { readonly parts: ReadonlyArray<PushPart>; readonly tooLarge: EventTooLarge | undefined } => {
   const items: Array<{ text: string; bytes: number; seqNum: LogEvent.SeqNum }> = []
+  let tooLarge: EventTooLarge | undefined
   for (const event of batch) {
     const text = eventText(event)
     const bytes = Chunking.byteLength(text)
     if (bytes > limits.maxEventBytes) {
       const { name, seqNum } = event
-      return Either.left(new EventTooLarge({ name, seqNum, bytes, maxBytes: limits.maxEventBytes }))
+      tooLarge = new EventTooLarge({ name, seqNum, bytes, maxBytes: limits.maxEventBytes })
+      break
     }
     items.push({ text, bytes, seqNum: event.seqNum })
   }
   let from = 0
-  return Either.right(
-    Chunking.chunkByBytes(items, {
-      maxItems: limits.maxEvents,
-      maxBytes: limits.maxBytes,
-      sizeOf: ({ bytes }) => bytes + 1
-    }).map((run) => {
-      const part = {
-        events: run.map(({ text }) => text),
-        from,
-        last: run.reduce((last, { seqNum }) => Math.max(last, seqNum), 0)
-      }
-      from += run.length
-      return part
-    })
-  )
+  const parts = Chunking.chunkByBytes(items, {
+    maxItems: limits.maxEvents,
+    maxBytes: limits.maxBytes,
+    sizeOf: ({ bytes }) => bytes + 1
+  }).map((run) => {
+    const part = {
+      events: run.map(({ text }) => text),
+      from,
+      last: run.reduce((last, { seqNum }) => Math.max(last, seqNum), 0)
+    }
+    from += run.length
+    return part
+  })
+  return { parts, tooLarge }
 }
 
 const eventText = ({

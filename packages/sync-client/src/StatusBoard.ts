@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { evaluate } from "./internal/evaluate.ts"
 import * as StatusChannel from "./StatusChannel.ts"
 import type { Progress, State, SyncStatus } from "./SyncStatus.ts"
 
@@ -19,6 +20,7 @@ import type { Progress, State, SyncStatus } from "./SyncStatus.ts"
 export interface StatusBoard {
   readonly status: SubscriptionRef.SubscriptionRef<SyncStatus>
   readonly setState: (state: State) => Effect.Effect<void>
+  readonly state: () => State
   /** What has changed of the rest. It is told within a quarter of a second. */
   readonly note: (change: Partial<Progress>) => void
   /** Tells at once. */
@@ -61,8 +63,8 @@ export const make = (options: {
       post()
       return Effect.zipRight(
         SubscriptionRef.set(status, current),
-        // What the app throws is its own.
-        Effect.ignore(Effect.try(() => onStatus?.(current)))
+        // What goes wrong in the app is its own. Nobody waits for it.
+        Effect.forkDaemon(evaluate(() => onStatus?.(current)))
       )
     })
     const setState = (next: State) =>
@@ -88,6 +90,7 @@ export const make = (options: {
     return {
       status,
       setState,
+      state: () => state,
       note,
       tell,
       count: (direction, events, bytes) => {

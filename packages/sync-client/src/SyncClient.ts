@@ -9,7 +9,7 @@ import type * as Message from "@tidelog/sync-protocol/Message"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -214,9 +214,13 @@ export const make = (
       // What is not needed yet, or refused, is not for the network to begin.
       else if (started && refused === undefined) connectNow()
     }
+    let wanted = false
     const reconnect = () => {
+      wanted = true
       rejected.retry()
-      if (requests.present === undefined) connectNow()
+      for (const pull of pulls) pull.retry()
+      // One that has not answered yet may be refused, for a reason that the app has mended by now.
+      if (!isAnswered()) connectNow()
     }
     const onSignal = (signal: Device.Signal) => {
       if (signal === "offline") wentOffline.unsafeOpen()
@@ -230,6 +234,7 @@ export const make = (
       page: options.broadcastStatus === false ? undefined : { onSignal, onReconnect: reconnect }
     })
     const { note, status } = board
+    const isAnswered = () => requests.present !== undefined && board.state()._tag === "Online"
     const rejected = RejectedPush.make({
       after: timings.rejectedAfter,
       onChange: (rejected) => note({ rejected })
@@ -254,8 +259,8 @@ export const make = (
     yield* Effect.addFinalizer(() => setConnected(false))
 
     yield* Effect.acquireRelease(
-      Effect.sync(() => device.subscribe(onSignal)),
-      (stop) => Effect.sync(stop)
+      Effect.option(Effect.try(() => device.subscribe(onSignal))),
+      (stop) => Effect.ignore(Effect.try(() => Option.getOrUndefined(stop)?.()))
     )
     yield* Reconnect.run({
       storeId,
@@ -265,6 +270,11 @@ export const make = (
       backoff: Backoff.make(options.retrySchedule ?? Backoff.schedule(timings)),
       requests,
       go,
+      isWanted: () => {
+        const was = wanted
+        wanted = false
+        return was
+      },
       wentOffline,
       board,
       setConnected,
@@ -272,7 +282,13 @@ export const make = (
         refused = end && new ConnectionRefused(end)
         if (refused !== undefined) for (const pending of pushes) pending.fail(refused)
       },
-      isDeviceOnline: device.isOnline,
+      isDeviceOnline: () => {
+        try {
+          return device.isOnline()
+        } catch {
+          return true
+        }
+      },
       redact: hide
     }).pipe(Effect.forkScoped)
 
@@ -294,6 +310,8 @@ export const make = (
             ...from,
             answerWithin,
             echoWithin,
+            rejectedAfter: timings.rejectedAfter,
+            onRejected: (error) => note({ pullRejected: error && hide(explain(error)) }),
             onEvents: (batch) => {
               const events = batch.map(({ eventEncoded }) => eventEncoded)
               board.count("received", events.length, 0)
@@ -301,6 +319,7 @@ export const make = (
               rejected.delivered(events)
             }
           })
+          unconfirmed.reached(from.cursor)
           pulls.add(pull)
           begin(pull)
           return pull
@@ -356,6 +375,40 @@ export const make = (
       unconfirmed.accepted(part.last, willEcho)
     })
 
+    const pushParts = (
+      batch: ReadonlyArray<LogEvent.LogEvent>,
+      backendId: Option.Option<string>,
+      limits: RequestText.PushLimits
+    ): Effect.Effect<void, PushError> =>
+      Effect.gen(function* () {
+        const { parts, tooLarge } = RequestText.split(batch, limits)
+        for (const part of parts) {
+          const events = batch.slice(part.from, part.from + part.events.length)
+          /** One of them is refused: which one, and what comes before it is not. */
+          const isOneOfThem = (error: PushError) =>
+            events.length > 1 && RejectedPush.isRejection(error)
+          yield* pushPart(part, events, backendId).pipe(
+            Effect.tapError((error) =>
+              isOneOfThem(error)
+                ? Effect.void
+                : Effect.zipRight(rejected.failed(events, error), board.tell)
+            ),
+            Effect.catchIf(isOneOfThem, () =>
+              pushParts(events, backendId, { ...limits, maxEvents: 1 })
+            )
+          )
+          rejected.accepted()
+        }
+        if (tooLarge !== undefined) {
+          yield* rejected.failed(
+            batch.filter(({ seqNum }) => seqNum === tooLarge.seqNum),
+            tooLarge
+          )
+          yield* board.tell
+          return yield* tooLarge
+        }
+      })
+
     const push = Effect.fn("SyncClient.push")(
       function* (
         batch: ReadonlyArray<LogEvent.LogEvent>,
@@ -363,16 +416,9 @@ export const make = (
       ) {
         yield* Effect.annotateCurrentSpan({ storeId, events: batch.length })
         unconfirmed.pushing(batch)
-        const parts = yield* RequestText.split(batch, limits)
         if (refused !== undefined) return yield* refused
         yield* rejected.before(batch)
-        for (const part of parts) {
-          const events = batch.slice(part.from, part.from + part.events.length)
-          yield* Effect.tapError(pushPart(part, events, backendId), (error) =>
-            Effect.zipRight(rejected.failed(events, error), board.tell)
-          )
-          rejected.accepted()
-        }
+        yield* pushParts(batch, backendId, limits)
         pushFailing = false
       },
       (push) =>
@@ -414,7 +460,7 @@ export const make = (
         const { present } = requests
         if (present === undefined) return yield* new PingTimeout()
         const pong = present.pong
-        present.probe()
+        present.ping()
         yield* pong
       }).pipe(
         Effect.raceFirst(whenRefused),

@@ -75,6 +75,8 @@ export const open = (options: {
   readonly url: string
   /** In ms. */
   readonly within: number
+  /** Takes secrets out of the other side's words. */
+  readonly hide: (text: string) => string
 }): Effect.Effect<SyncSocket, ConnectionEnd, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
     const construct = yield* Socket.WebSocketConstructor
@@ -99,7 +101,13 @@ export const open = (options: {
     }
     // An `error` is always followed by a `close`, and says nothing that a program may read.
     const onClose = (event: CloseEvent) =>
-      end(new ConnectionEnd({ code: event.code, reason: describe(event), broken: false }))
+      end(
+        new ConnectionEnd({
+          code: event.code,
+          reason: options.hide(describe(event)),
+          broken: false
+        })
+      )
 
     const socket = yield* Effect.acquireRelease(
       Effect.try({
@@ -119,7 +127,11 @@ export const open = (options: {
           socket.removeEventListener("open", onOpen)
           socket.removeEventListener("message", onMessage)
           socket.removeEventListener("close", onClose)
-          socket.close(1000)
+          try {
+            socket.close(1000)
+          } catch {
+            // It is left all the same.
+          }
         })
     )
     if (socket.readyState !== OPEN) {

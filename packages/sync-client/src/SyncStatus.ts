@@ -62,7 +62,9 @@ export const Trouble = Schema.Struct({ at: Schema.Number, message: Schema.String
  * - `received`, `sent`: what went in each direction.
  * - `roundTrip`: ms that the answer to the last ping took; absent before the first.
  * - `lastError`: how the last connection or request failed; absent if none has.
- * - `rejected`: what is not stored because a rule of the app's is against it; absent if nothing is.
+ * - `rejected`: what is not stored because a rule of the app's is against it, or because it is too large; absent if
+ *   nothing is.
+ * - `pullRejected`: why the server sends nothing at present, in its words; absent if it does.
  *
  * @since 0.1.0
  * @category schemas
@@ -74,7 +76,8 @@ export const Progress = Schema.Struct({
   sent: Traffic,
   roundTrip: Schema.optional(Schema.Number),
   lastError: Schema.optional(Trouble),
-  rejected: Schema.optional(Rejection)
+  rejected: Schema.optional(Rejection),
+  pullRejected: Schema.optional(Schema.String)
 })
 
 /**

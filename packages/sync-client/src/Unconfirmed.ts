@@ -14,6 +14,8 @@ export interface Unconfirmed {
   readonly pushing: (batch: ReadonlyArray<LogEvent.LogEvent>) => void
   /** The server has stored the events up to a position. `willEcho`: a pull is going to deliver them. */
   readonly accepted: (last: LogEvent.SeqNum, willEcho: boolean) => void
+  /** The caller has everything up to a position. */
+  readonly reached: (cursor: LogEvent.SeqNum) => void
   /** A pull has delivered events. */
   readonly delivered: (events: ReadonlyArray<LogEvent.LogEvent>) => void
   /** The log is another one: nothing of this was about it. */
@@ -59,6 +61,7 @@ export const make = (
         )
       }
     },
+    reached: (cursor) => change(pending, cursor),
     delivered: (events) => {
       let rest = pending
       for (const { clientId, seqNum, sessionId } of rest.length === 0 ? [] : events) {

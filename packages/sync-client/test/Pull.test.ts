@@ -71,7 +71,8 @@ const isRunning = (fiber: Fiber.Fiber<unknown, unknown>) =>
 /** The connection ends, and the next one opens. */
 const loseAndReturn = (server: TestServer, code = 1006) =>
   Effect.gen(function* () {
-    yield* advance("1 second")
+    // Long enough to have worked.
+    yield* advance("10 seconds")
     server.latest.hangUp(code)
     yield* advance("2 seconds")
     return yield* answer(server)
@@ -598,19 +599,56 @@ describe("Pull", () => {
     })
   )
 
-  it.scoped("a refused pull fails with the server's error, and disturbs no other", () =>
+  const refusal = {
+    _tag: "UnknownError",
+    cause: { name: "PullRejected", message: "not for you" }
+  }
+
+  it.scoped(
+    "[CLIENT-21] a live pull that is refused waits, is asked again, and disturbs no other",
+    () =>
+      Effect.gen(function* () {
+        const { client, server, socket } = yield* makeOnline()
+        const refused = yield* pullAll(client)
+        const other = yield* pullAll(client)
+        socket.fail("1", refusal)
+        socket.page("2", page(0, 1))
+        yield* advance("1 second")
+        expect(yield* client.status.get).toMatchObject({
+          _tag: "Online",
+          pullRejected: "not for you"
+        })
+        expect(other.read()).toEqual([1])
+        yield* advance("28 seconds")
+        expect(socket.pulls).toHaveLength(2)
+        yield* advance("10 seconds")
+        expect(socket.pulls).toHaveLength(3)
+        socket.fail(socket.pulls[2]?.id ?? "", refusal)
+        yield* settle
+        // The app has mended it.
+        yield* client.reconnect
+        yield* settle
+        expect(socket.pulls).toHaveLength(4)
+        socket.page(socket.pulls[3]?.id ?? "", page(0, 2))
+        yield* advance("1 second")
+        expect(refused.read()).toEqual([1, 2])
+        expect((yield* client.status.get).pullRejected).toBeUndefined()
+        socket.fail("2", refusal)
+        yield* settle
+        const second = yield* loseAndReturn(server)
+        expect(second.pulls).toHaveLength(2)
+        expect(yield* isRunning(refused.fiber)).toBe(true)
+        expect(yield* isRunning(other.fiber)).toBe(true)
+      })
+  )
+
+  it.scoped("one that is not live fails with the server's error", () =>
     Effect.gen(function* () {
-      const { client, server, socket } = yield* makeOnline()
-      const refused = yield* pullAll(client)
-      const other = yield* pullAll(client)
-      const cause = { name: "PullRejected", message: "not for you" }
-      socket.fail("1", { _tag: "UnknownError", cause })
-      socket.page("2", page(0, 1))
+      const { client, socket } = yield* makeOnline()
+      const { fiber } = yield* pullAll(client, { live: false })
+      socket.fail("1", refusal)
       yield* settle
-      expect(yield* Effect.flip(Fiber.join(refused.fiber))).toMatchObject({ _tag: "UnknownError" })
-      expect(other.read()).toEqual([1])
-      const second = yield* loseAndReturn(server)
-      expect(second.pulls.length).toBe(1)
+      expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({ _tag: "UnknownError" })
     })
   )
 
@@ -619,27 +657,43 @@ describe("Pull", () => {
     ["another dialect", { _tag: "Failure", cause: [{ _tag: "Fail", error: {} }] }]
   ]
   for (const [what, exit] of exits) {
-    it.scoped(`${what} as the answer may pass with a new connection, but not for ever`, () =>
-      Effect.gen(function* () {
-        const { client, server } = yield* makeOnline()
-        const { fiber } = yield* pullAll(client)
-        for (let round = 0; round < 2; round++) {
-          const socket = server.latest
-          socket.say({ _tag: "Exit", requestId: socket.pulls[0]?.id ?? "", exit })
+    it.scoped(
+      `[CLIENT-21] ${what} as the answer may pass with a new connection, for a live pull always`,
+      () =>
+        Effect.gen(function* () {
+          const { client, server } = yield* makeOnline()
+          const { fiber } = yield* pullAll(client, { live: false })
+          const live = yield* pullAll(client)
+          const failAll = Effect.sync(() => {
+            const socket = server.latest
+            for (const { id } of socket.pulls) socket.say({ _tag: "Exit", requestId: id, exit })
+            return socket
+          })
+          for (let round = 0; round < 2; round++) {
+            const socket = yield* failAll
+            yield* settle
+            expect(socket.closedWith).toBe(1000)
+            yield* advance("1 second")
+            yield* answer(server)
+          }
+          expect(yield* isRunning(fiber)).toBe(true)
+          yield* failAll
           yield* settle
-          expect(socket.closedWith).toBe(1000)
-          yield* advance("1 second")
-          yield* answer(server)
-        }
-        expect(yield* isRunning(fiber)).toBe(true)
-        const socket = server.latest
-        socket.say({ _tag: "Exit", requestId: socket.pulls[0]?.id ?? "", exit })
-        yield* settle
-        const error = yield* Effect.flip(Fiber.join(fiber))
-        expect(error).toMatchObject({ _tag: "RequestFailed" })
-        expect(JSON.stringify(error)).not.toContain("token")
-        expect(socket.closedWith).toBeUndefined()
-      })
+          const error = yield* Effect.flip(Fiber.join(fiber))
+          expect(error).toMatchObject({ _tag: "RequestFailed" })
+          expect(JSON.stringify(error)).not.toContain("token")
+          for (let round = 0; round < 5; round++) {
+            yield* advance("30 seconds")
+            yield* answer(server)
+            yield* failAll
+          }
+          yield* advance("30 seconds")
+          const socket = yield* answer(server)
+          socket.page(socket.pulls[0]?.id ?? "", page(0, 1))
+          yield* settle
+          expect(socket.pulls).toMatchObject([{ live: true }])
+          expect(live.read()).toEqual([1])
+        })
     )
   }
 

@@ -122,6 +122,7 @@ describe("Push", () => {
       expect(server.sockets.length).toBe(1)
 
       yield* client.reconnect
+      yield* advance("1 second")
       const second = yield* answer(server)
       const again = yield* Effect.fork(push(client, 0, 1))
       yield* settle
@@ -415,7 +416,7 @@ describe("a push that a rule of the app's refuses", () => {
   const pushForEver = (client: SyncClient.SyncClientService) =>
     Effect.forkScoped(
       Effect.retry(
-        push(client, 4, 6),
+        push(client, 4, 5),
         Schedule.exponential("100 millis").pipe(Schedule.union(Schedule.spaced("1 second")))
       )
     )
@@ -442,6 +443,56 @@ describe("a push that a rule of the app's refuses", () => {
       expect(yield* isRunning(pushing)).toBe(false)
       expect((yield* client.status.get).rejected).toBeUndefined()
     })
+  )
+
+  it.scoped(
+    "[CLIENT-14] of several events: the one that is refused is named, those before it are stored",
+    () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        const pushing = yield* Effect.fork(Effect.exit(push(client, 4, 8)))
+        yield* settle
+        const answers: ReadonlyArray<boolean> = [false, true, true, false]
+        for (const [index, isAccepted] of answers.entries()) {
+          const { batch, id } = socket.pushes[index] ?? { batch: [], id: "" }
+          expect(batch.map(({ seqNum }) => seqNum)).toEqual(
+            index === 0 ? [5, 6, 7, 8] : [4 + index]
+          )
+          if (isAccepted) socket.accepted(id)
+          else refuse(socket, id)
+          yield* settle
+        }
+        expect(Exit.isFailure(yield* Fiber.join(pushing))).toBe(true)
+        expect(socket.pushes).toHaveLength(4)
+        expect(yield* client.status.get).toMatchObject({ rejected: { ...rejected, seqNum: 7 } })
+      })
+  )
+
+  it.scoped(
+    "[CLIENT-9][CLIENT-14] one that is too large is named until it is gone, and holds back none before it",
+    () =>
+      Effect.gen(function* () {
+        const { client, server, socket } = yield* makeOnline()
+        const batch = events(4, 7).map((event) =>
+          event.seqNum === 6 ? { ...event, args: "x".repeat(2_000_000) } : event
+        )
+        const pushing = yield* Effect.fork(
+          Effect.exit(client.push(batch, { backendId: Option.some("backend-1") }))
+        )
+        yield* settle
+        expect(socket.pushes.map(({ batch }) => batch.map(({ seqNum }) => seqNum))).toEqual([[5]])
+        socket.accepted(socket.pushes[0]?.id ?? "")
+        yield* settle
+        expect(yield* Fiber.join(pushing)).toMatchObject({ cause: { error: { seqNum: 6 } } })
+        socket.hangUp()
+        yield* advance("2 seconds")
+        yield* answer(server)
+        yield* advance("1 second")
+        expect(yield* client.status.get).toMatchObject({
+          _tag: "Online",
+          rejected: { seqNum: 6, reason: expect.stringContaining("bytes as JSON") }
+        })
+      })
   )
 
   it.scoped(

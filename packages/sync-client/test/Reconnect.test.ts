@@ -92,26 +92,30 @@ describe("Reconnect", () => {
     }).pipe(halfway)
   )
 
-  it.scoped("[CLIENT-1] after an answered request the next attempt comes at once", () =>
-    Effect.gen(function* () {
-      const { client, server } = yield* makeClient()
-      yield* Effect.fork(
-        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
-      )
-      yield* settle
-      server.latest.hangUp()
-      yield* nextAttemptAfter(server, 125)
-      server.latest.hangUp()
-      yield* nextAttemptAfter(server, 250)
-      const socket = yield* answer(server)
-      yield* advance("1 second")
-      socket.page("1", page(0, 2))
-      yield* settle
-      socket.hangUp()
-      yield* nextAttemptAfter(server, 0)
-      server.latest.hangUp()
-      yield* nextAttemptAfter(server, 125)
-    }).pipe(halfway)
+  it.scoped(
+    "[CLIENT-1] a connection that answered and did not last is tried again at once, and then no more",
+    () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* makeClient()
+        yield* Effect.fork(
+          Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+        )
+        yield* settle
+        for (const millis of [0, 125, 250, 500, 1_000]) {
+          const socket = yield* answer(server)
+          yield* advance("2 seconds")
+          socket.page(socket.pulls[0]?.id ?? "", page(0, 2))
+          yield* settle
+          socket.hangUp()
+          yield* nextAttemptAfter(server, millis)
+        }
+        // One that lasts begins anew.
+        const stable = yield* answer(server)
+        stable.page(stable.pulls[0]?.id ?? "", page(2, 3))
+        yield* advance("10 seconds")
+        stable.hangUp()
+        yield* nextAttemptAfter(server, 0)
+      }).pipe(halfway)
   )
 
   it.scoped("[CLIENT-1] so it does after ten seconds of life", () =>
@@ -140,13 +144,11 @@ describe("Reconnect", () => {
         yield* Effect.fork(
           Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
         )
-        for (let round = 0; round < 5; round++) {
-          const socket = yield* answer(server)
-          for (const { id } of socket.pulls) socket.page(id, page(0, 0))
-          yield* settle
-          socket.hangUp()
-          yield* nextAttemptAfter(server, 1_000)
-        }
+        const socket = yield* answer(server)
+        for (const { id } of socket.pulls) socket.page(id, page(0, 0))
+        yield* settle
+        socket.hangUp()
+        yield* nextAttemptAfter(server, 1_000)
       }).pipe(halfway)
   )
 
@@ -378,6 +380,73 @@ describe("Reconnect", () => {
       const second = yield* answer(server)
       expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
       expect(second.pulls.length).toBe(1)
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-6] `reconnect` while the attempt is under way that is refused brings another",
+    () =>
+      Effect.gen(function* () {
+        let token = "old"
+        const { client, server } = yield* makeClient({ payload: () => ({ token }) })
+        yield* client.reconnect
+        yield* settle
+        const socket = server.latest
+        socket.answersPings = false
+        socket.accept()
+        yield* settle
+        // The page has got a new one, before the server says what it thinks of the old one.
+        token = "new"
+        yield* client.reconnect
+        socket.hangUp(4401, "too old")
+        yield* advance("1 second")
+        expect(server.sockets).toHaveLength(2)
+        expect(decodeURIComponent(server.latest.url)).toContain("new")
+        yield* answer(server)
+        expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+      })
+  )
+
+  it.scoped("[CLIENT-6] an app that reconnects whenever it is refused asks once a second", () =>
+    Effect.gen(function* () {
+      const told = { reconnect: Effect.void }
+      const { client, server } = yield* makeClient({
+        onStatus: ({ _tag }) => {
+          if (_tag === "Refused") Effect.runSync(told.reconnect)
+        }
+      })
+      told.reconnect = client.reconnect
+      yield* client.reconnect
+      yield* settle
+      for (let second = 1; second <= 5; second++) {
+        server.latest.hangUp(4403, "no")
+        yield* advance(999)
+        expect(server.sockets).toHaveLength(second)
+        yield* advance(1)
+        expect(server.sockets).toHaveLength(second + 1)
+      }
+    })
+  )
+
+  it.scoped("[CLIENT-2] a clock that is set back makes nobody wait for what it has lost", () =>
+    Effect.gen(function* () {
+      const clock = yield* Effect.clock
+      let lost = 0
+      const setBack: Clock.Clock = {
+        [Clock.ClockTypeId]: Clock.ClockTypeId,
+        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() - lost,
+        unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+        currentTimeMillis: Effect.sync(() => clock.unsafeCurrentTimeMillis() - lost),
+        currentTimeNanos: clock.currentTimeNanos,
+        sleep: (duration) => clock.sleep(duration)
+      }
+      const { server, socket } = yield* Effect.withClock(makeOnline(), setBack)
+      yield* advance("5 seconds")
+      socket.answersPings = false
+      lost = 3_600_000
+      yield* advance("30 seconds")
+      expect(socket.closedWith).toBe(1000)
+      expect(server.sockets.length).toBeGreaterThan(1)
     })
   )
 

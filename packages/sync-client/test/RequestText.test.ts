@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunking, Frame, LogEvent, Message } from "@tidelog/sync-protocol"
-import { Arbitrary, Either, FastCheck as fc, Option, Schema } from "effect"
+import { Arbitrary, FastCheck as fc, Option, Schema } from "effect"
 import * as RequestText from "../src/RequestText.ts"
 import { events } from "./TestSocket.ts"
 
@@ -42,9 +42,11 @@ describe("RequestText", () => {
     "a push is what its Schema encodes to",
     [fc.string(), json, fc.array(event), backendId],
     ([storeId, payload, batch, backendId]) => {
-      const parts = Either.getOrThrow(
-        RequestText.split(batch, { maxEvents: 1_000, maxBytes: 1e9, maxEventBytes: 1e9 })
-      )
+      const { parts } = RequestText.split(batch, {
+        maxEvents: 1_000,
+        maxBytes: 1e9,
+        maxEventBytes: 1e9
+      })
       const text = RequestText.push("12", RequestText.claims(storeId, payload), {
         events: parts.flatMap(({ events }) => events),
         backendId
@@ -80,7 +82,7 @@ describe("RequestText", () => {
         args: "ü".repeat(sizes[index] ?? 0)
       }))
       const limits = { maxEvents, maxBytes, maxEventBytes: 10_000 }
-      const parts = Either.getOrThrow(RequestText.split(batch, limits))
+      const { parts } = RequestText.split(batch, limits)
       expect(
         parts.flatMap(({ events }) => events).map((text) => JSON.parse(text) as unknown)
       ).toEqual(batch)
@@ -96,15 +98,12 @@ describe("RequestText", () => {
     }
   )
 
-  it("[CLIENT-9] an event that fits into no frame is named", () => {
-    const batch = events(0, 3).map((event) => ({ ...event, args: "x".repeat(event.seqNum * 100) }))
-    const limits = { maxEvents: 10, maxBytes: 1_000, maxEventBytes: 400 }
-    const result = RequestText.split(batch, limits)
-    expect(Either.isLeft(result) && result.left).toMatchObject({
-      _tag: "EventTooLarge",
-      name: "todoCreated",
-      seqNum: 3,
-      maxBytes: 400
-    })
+  it("[CLIENT-9] an event that fits into no frame is named, and those before it are parts", () => {
+    const batch = events(0, 6).map((event) => ({ ...event, args: "x".repeat(event.seqNum * 100) }))
+    const limits = { maxEvents: 2, maxBytes: 10_000, maxEventBytes: 550 }
+    const { parts, tooLarge } = RequestText.split(batch, limits)
+    expect(parts.map(({ last }) => last)).toEqual([2, 4])
+    expect(tooLarge).toMatchObject({ name: "todoCreated", seqNum: 5, maxBytes: 550 })
+    expect(tooLarge?.message).toContain("event 5 (todoCreated) has")
   })
 })

@@ -5,7 +5,11 @@ const collect = (value: unknown, into: Set<string>): void => {
   if (typeof value === "string") {
     if (value.length < MIN_SECRET_LENGTH) return
     into.add(value)
-    if (value.isWellFormed()) into.add(encodeURIComponent(value))
+    try {
+      into.add(encodeURIComponent(value))
+    } catch {
+      // A lone surrogate is in no URL.
+    }
   } else if (typeof value === "object" && value !== null) {
     for (const part of Object.values(value)) collect(part, into)
   }
