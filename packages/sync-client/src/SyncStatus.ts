@@ -62,6 +62,8 @@ export const Trouble = Schema.Struct({ at: Schema.Number, message: Schema.String
  * - `received`, `sent`: what went in each direction.
  * - `roundTrip`: ms that the answer to the last ping took; absent before the first.
  * - `lastError`: how the last connection or request failed; absent if none has.
+ * - `transport`: what the last connection that answered went over: a WebSocket, or HTTP requests; absent before
+ *   the first.
  * - `rejected`: what is not stored because a rule of the app's is against it; absent if nothing is.
  *
  * @since 0.1.0
@@ -74,6 +76,7 @@ export const Progress = Schema.Struct({
   sent: Traffic,
   roundTrip: Schema.optional(Schema.Number),
   lastError: Schema.optional(Trouble),
+  transport: Schema.optional(Schema.Literal("ws", "http")),
   rejected: Schema.optional(Rejection)
 })
 

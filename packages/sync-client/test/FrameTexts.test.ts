@@ -1,0 +1,40 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as FrameTexts from "../src/internal/frameTexts.ts"
+
+const objects = [
+  `{}`,
+  `{"_tag":"Chunk","values":[{"a":[1,{"b":"}]"}]}]}`,
+  `{ "text": "a \\"quoted\\" {brace", "path": "c:\\\\" , "é": "\\u007d😀" }`,
+  `{"_tag":"Exit","exit":{"_tag":"Success"}}`
+]
+
+const whole = ` [${objects.join(" ,\n")}]\n`
+
+describe("frameTexts", () => {
+  it("[HTTP-1] finds the frames of an answer, wherever its parts begin and end", () => {
+    const parts = Array.from({ length: whole.length }, (_, at) => [
+      whole.slice(0, at),
+      whole.slice(at)
+    ])
+    for (const cut of [...parts, whole.split(""), [whole]]) {
+      const texts = FrameTexts.make()
+      const found: Array<string> = []
+      for (const part of cut) {
+        found.push(...(texts.add(part) ?? ["nonsense"]))
+      }
+      expect(found).toEqual(objects)
+      expect(texts.isWhole()).toBe(true)
+    }
+  })
+
+  it("[HTTP-1] a beginning is not the whole, and what is no array of objects is nothing", () => {
+    for (let length = 0; length < whole.trimEnd().length; length++) {
+      const texts = FrameTexts.make()
+      expect(texts.add(whole.slice(0, length))).toBeDefined()
+      expect(texts.isWhole()).toBe(false)
+    }
+    for (const text of ["<html></html>", "{}", "[1]", "[[]]", `["{}"]`, "[] []", "null", "[{}]x"]) {
+      expect(FrameTexts.make().add(text)).toBeUndefined()
+    }
+  })
+})
