@@ -104,19 +104,12 @@ const parts = (
 
 const split = (parts: Stream.Stream<string, SyncSocket.ConnectionEnd>) =>
   Stream.suspend(() => {
-    const texts = FrameTexts.make()
+    const next = FrameTexts.make()
     const broken = Effect.fail(SyncSocket.lost("the answer makes no sense"))
-    return parts.pipe(
-      Stream.mapConcatEffect((part) => {
-        const found = texts.add(part)
-        return found === undefined ? broken : Effect.succeed(found)
-      }),
-      Stream.concat(
-        Stream.suspend(() =>
-          texts.isWhole() ? Stream.empty : Stream.fail(SyncSocket.lost("the answer broke off"))
-        )
-      )
-    )
+    return Stream.mapConcatEffect(parts, (part) => {
+      const texts = next(part)
+      return texts === undefined ? broken : Effect.succeed(texts)
+    })
   })
 
 /**

@@ -121,13 +121,19 @@ describe("a client that may go over HTTP", () => {
           yield* advance("10 seconds")
           expect(http.requests).toEqual([])
         }
+        let made = 0
         const { http, server } = yield* start({
-          payload: () => Promise.reject(new Error("no token"))
+          payload: () => {
+            made += 1
+            return made === 1 ? Promise.reject(new Error("no token")) : { token: `token-${made}` }
+          }
         })
-        yield* advance("1 minute")
         yield* loaded
         expect(server.sockets).toEqual([])
+        yield* advance("1 second")
+        expect(server.sockets).toHaveLength(1)
         expect(http.requests).toEqual([])
+        expect(made).toBe(2)
       }).pipe(halfway)
   )
 

@@ -17,24 +17,21 @@ describe("frameTexts", () => {
       whole.slice(at)
     ])
     for (const cut of [...parts, whole.split(""), [whole]]) {
-      const texts = FrameTexts.make()
+      const next = FrameTexts.make()
       const found: Array<string> = []
       for (const part of cut) {
-        found.push(...(texts.add(part) ?? ["nonsense"]))
+        found.push(...(next(part) ?? ["nonsense"]))
       }
       expect(found).toEqual(objects)
-      expect(texts.isWhole()).toBe(true)
     }
   })
 
-  it("[HTTP-1] a beginning is not the whole, and what is no array of objects is nothing", () => {
+  it("[HTTP-1] a beginning is one, and what is no array of objects is nothing", () => {
     for (let length = 0; length < whole.trimEnd().length; length++) {
-      const texts = FrameTexts.make()
-      expect(texts.add(whole.slice(0, length))).toBeDefined()
-      expect(texts.isWhole()).toBe(false)
+      expect(FrameTexts.make()(whole.slice(0, length))).toBeDefined()
     }
     for (const text of ["<html></html>", "{}", "[1]", "[[]]", `["{}"]`, "[] []", "null", "[{}]x"]) {
-      expect(FrameTexts.make().add(text)).toBeUndefined()
+      expect(FrameTexts.make()(text)).toBeUndefined()
     }
   })
 })

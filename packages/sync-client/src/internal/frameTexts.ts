@@ -1,10 +1,8 @@
-/** The texts of the objects in a JSON array, found while the array still comes in. */
-export interface FrameTexts {
-  /** The objects that this part completes; `undefined` if it is no part of such an array. */
-  readonly add: (part: string) => ReadonlyArray<string> | undefined
-  /** Whether the array has ended. */
-  readonly isWhole: () => boolean
-}
+/**
+ * Finds the texts of the objects in a JSON array, while the array still comes in: the result is given part after
+ * part, and gives the objects that each completes; `undefined` if it is no part of such an array.
+ */
+export type FrameTexts = (part: string) => ReadonlyArray<string> | undefined
 
 /** What is between objects, and what matters inside one. */
 const BETWEEN = /[^\s,]/g
@@ -40,33 +38,30 @@ export const make = (): FrameTexts => {
     return -1
   }
 
-  return {
-    isWhole: () => place === "after",
-    add: (part) => {
-      const texts: Array<string> = []
-      let at = 0
-      while (at < part.length) {
-        if (depth > 0) {
-          const end = endOfObject(part, at)
-          begun += part.slice(at, end < 0 ? part.length : end)
-          if (end < 0) return texts
-          texts.push(begun)
-          begun = ""
-          at = end
-          continue
-        }
-        BETWEEN.lastIndex = at
-        const sign = BETWEEN.exec(part)?.[0]
-        if (sign === undefined) return texts
-        at = BETWEEN.lastIndex
-        if (place === "before" && sign === "[") place = "between"
-        else if (place === "between" && sign === "]") place = "after"
-        else if (place === "between" && sign === "{") {
-          depth = 1
-          begun = sign
-        } else return undefined
+  return (part) => {
+    const texts: Array<string> = []
+    let at = 0
+    while (at < part.length) {
+      if (depth > 0) {
+        const end = endOfObject(part, at)
+        begun += part.slice(at, end < 0 ? part.length : end)
+        if (end < 0) return texts
+        texts.push(begun)
+        begun = ""
+        at = end
+        continue
       }
-      return texts
+      BETWEEN.lastIndex = at
+      const sign = BETWEEN.exec(part)?.[0]
+      if (sign === undefined) return texts
+      at = BETWEEN.lastIndex
+      if (place === "before" && sign === "[") place = "between"
+      else if (place === "between" && sign === "]") place = "after"
+      else if (place === "between" && sign === "{") {
+        depth = 1
+        begun = sign
+      } else return undefined
     }
+    return texts
   }
 }
