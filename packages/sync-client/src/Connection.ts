@@ -110,7 +110,7 @@ export const open = (options: {
       // One that cannot be interrupted is left to itself.
       Effect.disconnect,
       Effect.timeoutFail({ duration: within, onTimeout: () => "the payload took too long" }),
-      Effect.mapError((reason) => SyncSocket.lost(reason))
+      Effect.mapError((reason) => SyncSocket.lost(reason, { broken: true }))
     )
     const socket = yield* SyncSocket.open({ ...credentials, within })
     if (options.isProven) {

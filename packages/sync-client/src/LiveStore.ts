@@ -166,7 +166,7 @@ export const makeCfSync =
         ping: Effect.mapError(client.ping, isOffline),
         metadata: {
           name: "@tidelog/sync-client",
-          description: "Syncs over a WebSocket with a Tidelog server on Cloudflare"
+          description: "Syncs with a Tidelog server"
         },
         supports: { pullPageInfoKnown: true, pullLive: true }
       })

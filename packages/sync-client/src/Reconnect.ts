@@ -13,7 +13,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Backoff from "./Backoff.ts"
+import * as Blocked from "./Blocked.ts"
 import * as Connection from "./Connection.ts"
+import type { HttpFallback } from "./HttpFallback.ts"
 import * as Renewal from "./Renewal.ts"
 import type { StatusBoard } from "./StatusBoard.ts"
 import * as SyncSocket from "./SyncSocket.ts"
@@ -47,6 +49,8 @@ export interface Reconnect {
   ) => void
   /** Whether the device believes to have a network. */
   readonly isDeviceOnline: () => boolean
+  /** HTTP, for where WebSockets are blocked; nothing if it cannot be had just now. */
+  readonly fallback: Effect.Effect<HttpFallback | undefined>
   /** Takes secrets out of a server's words. */
   readonly redact: (text: string) => string
 }
@@ -85,6 +89,9 @@ export const run = (
     let warned = false
     let isOnline = false
     let next: Opened | undefined
+    const isBlocked = Blocked.make()
+    /** While connections go over HTTP. */
+    let http: HttpFallback | undefined
 
     const onFirstFrame = Effect.gen(function* () {
       if (isOnline) return
@@ -96,7 +103,10 @@ export const run = (
     })
 
     /** Opens a connection that outlives whoever has opened it. */
-    const open = (isProven: boolean): Effect.Effect<Opened, SyncSocket.ConnectionEnd> =>
+    const open = (
+      isProven: boolean,
+      over = http?.construct ?? construct
+    ): Effect.Effect<Opened, SyncSocket.ConnectionEnd> =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(Scope.fork(scope, scope.strategy), (own) => {
           const close = Scope.close(own, Exit.void)
@@ -105,7 +115,7 @@ export const run = (
             Effect.onError(() => close)
           )
         })
-      ).pipe(Effect.provideService(Socket.WebSocketConstructor, construct))
+      ).pipe(Effect.provideService(Socket.WebSocketConstructor, over))
 
     const serve = Effect.fnUntraced(function* (opened: Opened) {
       let successor: Opened | undefined
@@ -118,13 +128,16 @@ export const run = (
       if (expiresAt !== undefined) expiresIn(expiresAt - (yield* Clock.currentTimeMillis))
       const outcome = yield* Connection.serve(opened, {
         ...options,
-        onFirstFrame,
+        onFirstFrame: Effect.suspend(() => {
+          board.note({ transport: opened.socket.transport })
+          return onFirstFrame
+        }),
         onGreeting: (greeting) => {
           if (greeting.expiresIn !== undefined) expiresIn(greeting.expiresIn)
         },
         onRoundTrip: (roundTrip) => board.note({ roundTrip }),
         onTraffic: (direction, bytes) => board.count(direction, 0, bytes),
-        renewed: renewal.renewed
+        renewed: http?.orBack(renewal.renewed, open(true, construct)) ?? renewal.renewed
       })
       // Both may end in the same moment, and then nobody takes it.
       if (outcome.next === undefined && successor !== undefined) yield* successor.close
@@ -178,7 +191,11 @@ export const run = (
       }
       const outcome = yield* attempt
       next = outcome.next
-      if (next !== undefined) continue
+      if (next !== undefined) {
+        if (next.socket.transport === "ws") http = undefined
+        continue
+      }
+      const heard = isOnline
       isOnline = false
       yield* options.setConnected(false)
 
@@ -186,6 +203,14 @@ export const run = (
       const now = yield* Clock.currentTimeMillis
       const reason = options.redact(end.reason)
       board.note({ lastError: { at: now, message: reason } })
+
+      if (http !== undefined) {
+        // Where nobody answers over HTTP either, it is no matter of WebSockets.
+        if (!heard) http = undefined
+      } else if (isBlocked(end, heard) && options.isDeviceOnline()) {
+        http = yield* options.fallback
+        if (http !== undefined) continue
+      }
 
       // The credentials of a connection that worked have ended: there may be others by now, or soon.
       const isStable = proven && now - startedAt >= provenAfter

@@ -21,6 +21,7 @@ import type * as Connection from "./Connection.ts"
 import * as Credentials from "./Credentials.ts"
 import * as Device from "./Device.ts"
 import type { Exchange } from "./Exchange.ts"
+import type * as HttpSocket from "./HttpSocket.ts"
 import * as OpenPull from "./OpenPull.ts"
 import * as PendingPush from "./PendingPush.ts"
 import * as Reconnect from "./Reconnect.ts"
@@ -145,6 +146,13 @@ export interface Options {
    * instead of what the client knows of its pushes.
    */
   readonly unconfirmed?: Stream.Stream<number> | undefined
+  /**
+   * `auto`: goes over HTTP while WebSockets are blocked, as a proxy may do, and looks now and then whether they
+   * still are. The code for that is loaded when it is needed. Default: `ws`, which never does.
+   */
+  readonly transport?: "ws" | "auto" | undefined
+  /** How requests over HTTP are made. */
+  readonly http?: HttpSocket.Options | undefined
   /** Changes to the default timings. */
   readonly timings?: Partial<Timings.Timings> | undefined
   /** Changes to the most that one push carries. */
@@ -196,6 +204,7 @@ export const make = (
 
     const go = yield* Effect.makeLatch(false)
     const wentOffline = yield* Effect.makeLatch(false)
+    const cameOnline = yield* Effect.makeLatch(false)
     const begin = (exchange: Exchange) => {
       if (requests.present === undefined) start()
       else exchange.start(requests.present.wire)
@@ -223,7 +232,7 @@ export const make = (
       if (!isAnswered()) connectNow()
     }
     const onSignal = (signal: Device.Signal) => {
-      if (signal === "offline") wentOffline.unsafeOpen()
+      if (signal !== "awake") (signal === "offline" ? wentOffline : cameOnline).unsafeOpen()
       // Without a network a socket may still look open, and no attempt is worth while.
       if (signal !== "offline" || requests.present !== undefined) probe()
     }
@@ -276,6 +285,14 @@ export const make = (
         return was
       },
       wentOffline,
+      fallback:
+        options.transport === "auto"
+          ? Effect.tryPromise(() => import("./HttpFallback.ts")).pipe(
+              Effect.timeout(timings.openWithin),
+              Effect.flatMap(({ make }) => make(cameOnline, options.http)),
+              Effect.catchAll(() => Effect.succeed(undefined))
+            )
+          : Effect.succeed(undefined),
       board,
       setConnected,
       onRefused: (end) => {

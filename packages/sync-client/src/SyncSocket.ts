@@ -16,7 +16,8 @@ import type * as Scope from "effect/Scope"
  *
  * - `code`: the code that it was closed with; 1006 if it was not closed but lost or left.
  * - `reason`: the other side's words, or this one's, for people.
- * - `broken`: it was left because what came over it made no sense. Its answers prove nothing.
+ * - `broken`: it was left because what came over it made no sense, so its answers prove nothing; or there was
+ *   nothing to open it with. The network is not to blame.
  *
  * @since 0.1.0
  * @category errors
@@ -43,12 +44,21 @@ export const lost = (reason: string, options?: { readonly broken: boolean }): Co
   new ConnectionEnd({ code: LOST, reason, broken: options?.broken ?? false })
 
 /**
+ * What a connection goes over: a WebSocket, or HTTP requests in the form of one (`HttpSocket`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Transport = "ws" | "http"
+
+/**
  * An open WebSocket. None of its members throws.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SyncSocket {
+  readonly transport: Transport
   /** The texts as they came. Fails with the end of the connection once they are taken. */
   readonly incoming: Mailbox.ReadonlyMailbox<string, ConnectionEnd>
   /** Called as each text arrives, before anybody takes it. */
@@ -140,7 +150,8 @@ export const open = (options: {
         onTimeout: () => lost("the server did not answer")
       })
     }
-    return Object.assign(opening, {
+    const rest: Omit<SyncSocket, "onText"> = {
+      transport: "transport" in socket ? "http" : "ws",
       incoming,
       end,
       send: (text: string) => {
@@ -151,7 +162,8 @@ export const open = (options: {
           end(lost("the connection cannot be written to"))
         }
       }
-    })
+    }
+    return Object.assign(opening, rest)
   })
 
 const describe = (event: CloseEvent): string =>

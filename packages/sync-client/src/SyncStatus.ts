@@ -65,6 +65,8 @@ export const Trouble = Schema.Struct({ at: Schema.Number, message: Schema.String
  * - `rejected`: what is not stored because a rule of the app's is against it, or because it is too large; absent if
  *   nothing is.
  * - `pullRejected`: why the server sends nothing at present, in its words; absent if it does.
+ * - `transport`: what the last connection that answered went over: a WebSocket, or HTTP requests; absent before
+ *   the first.
  *
  * @since 0.1.0
  * @category schemas
@@ -77,7 +79,8 @@ export const Progress = Schema.Struct({
   roundTrip: Schema.optional(Schema.Number),
   lastError: Schema.optional(Trouble),
   rejected: Schema.optional(Rejection),
-  pullRejected: Schema.optional(Schema.String)
+  pullRejected: Schema.optional(Schema.String),
+  transport: Schema.optional(Schema.Literal("ws", "http"))
 })
 
 /**

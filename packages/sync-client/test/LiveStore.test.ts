@@ -198,7 +198,7 @@ describe("LiveStore", () => {
         yield* advance("1 second")
         const second = yield* answer(server)
         for (const [answer, error] of answers) {
-          // A live one waits (CLIENT-21), but for another log.
+          // A live one waits (CLIENT-25), but for another log.
           const live = error._tag === "BackendIdMismatchError"
           const pull = yield* takeAll(backend.pull(Option.none(), { live }))
           second.fail(second.pulls.at(-1)?.id ?? "", answer)

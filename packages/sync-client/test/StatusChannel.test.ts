@@ -169,6 +169,7 @@ describe("StatusChannel", () => {
       expect(server.sockets).toHaveLength(1)
       reconnect(storeId)
       yield* delivered
+      yield* advance("1 second")
       yield* answer(server)
       expect(server.sockets).toHaveLength(2)
       expect(yield* client.status.get).toMatchObject({ _tag: "Online" })

@@ -9,6 +9,7 @@ import { EventSequenceNumber } from "@livestore/common/schema"
 import { makeHttpSync, makeWsSync } from "@livestore/sync-cf/client"
 import type { BenchServer } from "@tidelog/benchmarks/src/BenchServer.ts"
 import { makeCfSync } from "@tidelog/sync-client"
+import * as TidelogHttp from "@tidelog/sync-client/http"
 import type { Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,7 +17,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 
-export const clientNames = ["official", "official HTTP", "tidelog"] as const
+export const clientNames = ["official", "official HTTP", "tidelog", "tidelog HTTP"] as const
 export type ClientName = (typeof clientNames)[number]
 
 type SyncMetadata = Message.SyncMetadata
@@ -37,7 +38,9 @@ const constructors: Readonly<
   "official HTTP": (host) =>
     // It follows a log by asking again: here not every 5 s only.
     makeHttpSync({ url: `http://${host}/sync`, livePull: { pollInterval: "100 millis" } }),
-  tidelog: (host) => makeCfSync({ url: `ws://${host}` })
+  tidelog: (host) => makeCfSync({ url: `ws://${host}` }),
+  "tidelog HTTP": (host) =>
+    TidelogHttp.makeHttpSync({ url: `http://${host}`, pollInterval: "100 millis" })
 }
 
 /** Events `from + 1` to `to` of a chain that counts by one. */

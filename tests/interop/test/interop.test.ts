@@ -51,7 +51,9 @@ const pairs: ReadonlyArray<readonly [ClientName, "official" | "tidelog"]> = [
   ["official", "tidelog"],
   ["official HTTP", "tidelog"],
   ["tidelog", "official"],
-  ["tidelog", "tidelog"]
+  ["tidelog", "tidelog"],
+  ["tidelog HTTP", "official"],
+  ["tidelog HTTP", "tidelog"]
 ]
 
 layer(servers, { excludeTestServices: true, timeout: "60 seconds" })("interop", (it) => {
