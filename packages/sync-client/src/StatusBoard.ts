@@ -40,7 +40,7 @@ const EVERY = "250 millis"
  */
 export const make = (options: {
   readonly storeId: string
-  readonly onStatus: ((status: SyncStatus) => void) | undefined
+  readonly onStatus: ((status: SyncStatus) => unknown) | undefined
   /** What a page asks of this client; `undefined` if none may. */
   readonly page: StatusChannel.Handlers | undefined
 }): Effect.Effect<StatusBoard, never, Scope.Scope> =>

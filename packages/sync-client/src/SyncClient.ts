@@ -130,8 +130,11 @@ export interface Options {
    * (epoch ms, a Date or an ISO string) of what they gave, if it has one. Travels in the URL.
    */
   readonly payload?: Credentials.PayloadSource
-  /** Called with every status, the first included. What it throws is ignored. */
-  readonly onStatus?: ((status: SyncStatus) => void) | undefined
+  /**
+   * Called with every status, the first included. What it throws is ignored, and nobody waits for it; a Promise or
+   * an Effect will do.
+   */
+  readonly onStatus?: ((status: SyncStatus) => unknown) | undefined
   /** Whether the page may ask for the status, see `@tidelog/sync-client/status`. Default: yes. */
   readonly broadcastStatus?: boolean | undefined
   /** What tells of the device's network and user. Default: the browser's events, where there are some. */

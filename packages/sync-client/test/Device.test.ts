@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Exit, Random, Scope } from "effect"
+import { Effect, Exit, Option, Random, Schedule, Scope, Stream } from "effect"
 import { Device } from "../src/index.ts"
 import { advance, answer, makeClient, makeOnline, settle } from "./TestSocket.ts"
 
@@ -71,6 +71,52 @@ describe("Device", () => {
         expect(server.sockets.length).toBeLessThanOrEqual(2)
       }
     })
+  )
+
+  it.scoped("[CLIENT-15] an answer that may stand behind a page has more time", () =>
+    Effect.gen(function* () {
+      const { device, signal } = makeDevice()
+      const { client, socket } = yield* makeOnline({ device })
+      yield* Effect.forkScoped(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* advance("1 second")
+      socket.answersPings = false
+      yield* signal("awake")
+      yield* advance(4_999)
+      expect(socket.closedWith).toBeUndefined()
+      yield* advance(1)
+      expect(socket.closedWith).toBe(1000)
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-1] a device, a schedule, a socket and a callback that throw stop nothing",
+    () =>
+      Effect.gen(function* () {
+        const fail = (): never => {
+          throw new Error("the app's own")
+        }
+        const { client, server } = yield* makeClient({
+          device: { isOnline: fail, subscribe: fail },
+          retrySchedule: Schedule.delayed(Schedule.forever, fail),
+          onStatus: () => Promise.reject(new Error("the app's own"))
+        })
+        yield* client.reconnect
+        yield* settle
+        for (let round = 1; round <= 3; round++) {
+          server.latest.hangUp()
+          yield* advance("30 seconds")
+          expect(server.sockets).toHaveLength(round + 1)
+        }
+        const socket = yield* answer(server)
+        socket.close = fail
+        yield* advance("10 seconds")
+        socket.hangUp()
+        yield* advance("1 second")
+        yield* answer(server)
+        expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+      })
   )
 
   it.effect("[CLIENT-19] nobody listens after the end", () =>

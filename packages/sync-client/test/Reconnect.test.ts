@@ -411,9 +411,8 @@ describe("Reconnect", () => {
     Effect.gen(function* () {
       const told = { reconnect: Effect.void }
       const { client, server } = yield* makeClient({
-        onStatus: ({ _tag }) => {
-          if (_tag === "Refused") Effect.runSync(told.reconnect)
-        }
+        // An Effect that is returned is run.
+        onStatus: ({ _tag }) => (_tag === "Refused" ? told.reconnect : undefined)
       })
       told.reconnect = client.reconnect
       yield* client.reconnect

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Option, Stream } from "effect"
+import { Clock, Effect, Fiber, Option, Stream, TestClock } from "effect"
 import type { SyncClient, SyncStatus } from "../src/index.ts"
 import { advance, answer, events, makeOnline, page, seqNums, settle } from "./TestSocket.ts"
 
@@ -165,6 +165,36 @@ describe("an authorisation that ends", () => {
         expect(socket.closedWith).toBe(1000)
         expect(refused.closedWith).toBe(1000)
         expect(states()).toEqual(["Idle", "Connecting", "Online"])
+      })
+  )
+
+  it.scoped("[CLIENT-18] that is over already, by whatever clock, is not renewed for that", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1000 hours")
+      const now = yield* Clock.currentTimeMillis
+      // A clock that is ahead, and seconds that are taken for milliseconds.
+      for (const expiresAt of [now - 1, Math.floor((now + 60_000) / 1_000)]) {
+        const { server, socket, states } = yield* start(() => ({ token: "t", expiresAt }))
+        socket.page("1", page(0, 0))
+        yield* advance("10 minutes")
+        expect(server.sockets).toHaveLength(1)
+        expect(states()).toEqual(["Idle", "Connecting", "Online"])
+      }
+    })
+  )
+
+  it.scoped(
+    "[CLIENT-18] by the same token, until that ends, is renewed a few times and no more",
+    () =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const { server } = yield* start(() => ({ token: "t", expiresAt: now + 60_000 }))
+        for (let second = 0; second < 59; second++) {
+          yield* advance("1 second")
+          if (server.latest.readyState === 0) yield* answer(server)
+        }
+        expect(server.sockets.length).toBeGreaterThan(2)
+        expect(server.sockets.length).toBeLessThan(7)
       })
   )
 

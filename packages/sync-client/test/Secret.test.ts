@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, HashMap, Logger, Option, Stream } from "effect"
+import { Cause, Effect, Fiber, HashMap, Logger, LogLevel, Option, Stream } from "effect"
 import type { SyncStatus } from "../src/index.ts"
 import { redact } from "../src/internal/redact.ts"
 import { advance, answer, events, makeClient, settle } from "./TestSocket.ts"
@@ -152,6 +152,22 @@ describe("Secrets", () => {
     const hide = redact({ a: "no", b: "abcdef", c: ["abcdefgh"], d: "\ud800 lone" })
     expect(hide("no abcdef abcdefgh")).toBe("no … …")
     expect(redact(undefined)("as it is")).toBe("as it is")
+  })
+
+  it.scoped("[CLIENT-11] nor in what Effect itself tells those who debug", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const { client, server } = yield* makeClient({ payload })
+      yield* client.reconnect
+      for (const open of [false, true]) {
+        yield* settle
+        if (open) yield* answer(server)
+        server.latest.hangUp(1011, `cannot serve ${token}`)
+        yield* advance("30 seconds")
+      }
+      expect(lines.length).toBeGreaterThan(0)
+      expect(lines.filter(hasSecret)).toEqual([])
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.All), Effect.provide(collectLogs(lines)))
   })
 })
 

@@ -9,9 +9,12 @@ const describe = (status: SyncStatus, now: number): string => {
     case "Connecting":
       return "Connecting…"
     case "Online":
-      return status.rejected === undefined
+      if (status.rejected !== undefined) {
+        return `Not accepted by the server: ${status.rejected.reason}`
+      }
+      return status.pullRejected === undefined
         ? "Online"
-        : `Not accepted by the server: ${status.rejected.reason}`
+        : `The server sends nothing: ${status.pullRejected}`
     case "Waiting": {
       const seconds = Math.max(0, Math.ceil((status.retryAt - now) / 1_000))
       return `Reconnecting in ${seconds} s: ${status.reason}`
@@ -26,8 +29,9 @@ const describe = (status: SyncStatus, now: number): string => {
 }
 
 /** What is kept here and not on the server yet. While all is well that passes before it can be read. */
-const waiting = ({ _tag, rejected, unconfirmed }: SyncStatus): string => {
-  if (unconfirmed === 0 || (_tag === "Online" && rejected === undefined)) return ""
+const waiting = ({ _tag, pullRejected, rejected, unconfirmed }: SyncStatus): string => {
+  const isWell = _tag === "Online" && rejected === undefined && pullRejected === undefined
+  if (unconfirmed === 0 || isWell) return ""
   return unconfirmed === 1 ? " · 1 change waiting" : ` · ${unconfirmed} changes waiting`
 }
 
