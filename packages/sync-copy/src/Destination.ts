@@ -126,7 +126,12 @@ export const layer = (
           // Each failure is told here, or mended.
           Logger.withMinimumLogLevel(LogLevel.None),
           Effect.as<Outcome>({ _tag: "Stored" }),
-          Effect.catchAll((error) => outcomeOf(error, events)),
+          Effect.catchAll((error) =>
+            // The client has found which one it is.
+            Effect.flatMap(side.client.status.get, ({ rejected }) =>
+              outcomeOf(error, rejected ?? events[0])
+            )
+          ),
           side.bounded
         )
 
@@ -235,7 +240,7 @@ const mustBeKept = (
 
 const outcomeOf = (
   error: SyncClient.PushError,
-  events: ReadonlyArray<LogEvent.LogEvent>
+  refused: Pick<LogEvent.LogEvent, "name" | "seqNum"> | undefined
 ): Effect.Effect<Outcome, CopyError> => {
   switch (error._tag) {
     case "ServerAheadError":
@@ -263,7 +268,7 @@ const outcomeOf = (
         case undefined:
           return Effect.succeed({ _tag: "Unclear", reason })
         case "PushRejected": {
-          const { name = "", seqNum = 0 } = events.at(0) ?? {}
+          const { name = "", seqNum = 0 } = refused ?? {}
           return Effect.fail(new EventNotAccepted({ seqNum, name, reason }))
         }
         case "InvalidRequest":
