@@ -62,7 +62,7 @@ export interface Present {
 /**
  * How a connection went.
  *
- * - `proven`: it worked, so the next failure is the first again.
+ * - `worked`: whether it has answered a request, or lasted for `provenAfter`, and was not left as broken.
  * - `next`: the connection that has taken its place, if one has.
  *
  * @since 0.1.0
@@ -70,7 +70,7 @@ export interface Present {
  */
 export interface Outcome<Next> {
   readonly end: SyncSocket.ConnectionEnd
-  readonly proven: boolean
+  readonly worked: "no" | "answered" | "lasted"
   readonly next: Next | undefined
 }
 
@@ -328,9 +328,10 @@ export const serve = <Next>(
     const ended = yield* Effect.either(live)
     requests.patience = late ? Math.min(patience * 2, MAX_PATIENCE) : 1
     const end = ended._tag === "Left" ? ended.left : SyncSocket.lost("renewed")
+    const lasted = now() - openedAt >= provenAfter
     return {
       end,
-      proven: !end.broken && (answered || now() - openedAt >= provenAfter),
+      worked: end.broken ? "no" : lasted ? "lasted" : answered ? "answered" : "no",
       next: ended._tag === "Right" ? ended.right : undefined
     }
   })

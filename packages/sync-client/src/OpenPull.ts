@@ -1,9 +1,8 @@
 /**
  * A pull, from its first request to its last page, over as many connections as it takes.
  *
- * What arrives is checked against the chain and waits in an inbox. As much of it as the consumer is going to
- * take at once is acknowledged as it comes, so that the next pages are under way while these are worked on; the
- * rest when there is room. Gaps are mended, and later connections go on, from the end of what has arrived.
+ * What arrives is checked against the chain and waits in an inbox. Gaps are mended, and later connections go on,
+ * from the end of what has arrived.
  *
  * @since 0.1.0
  */
@@ -18,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Ended, Exchange, Wire } from "./Exchange.ts"
+import * as Inbox from "./Inbox.ts"
 import * as PullState from "./PullState.ts"
 import * as RequestText from "./RequestText.ts"
 import { ConnectionLost, RequestFailed } from "./SyncClientError.ts"
@@ -48,31 +48,14 @@ export interface OpenPull extends Exchange {
   readonly close: () => void
 }
 
-/** What the consumer is given at once, if there is as much: every page that LiveStore is given makes it rebase. */
-const MAX_EVENTS = 1_000
-const MAX_CHARACTERS = 1_000_000
-
 /** On a slow link it is given less, ms after the first of it has come. */
 const GATHER_WITHIN = 1_000
-
-/** Pages that wait unacknowledged before further ones are put off. Servers send 16 unasked, ours 25. */
-const MAX_WAITING_PAGES = 32
 
 /** How often a pull is asked again on one connection without a new event, before that is given up. */
 const MAX_FRUITLESS = 1
 
 /** How many connections in a row a pull that is not live may fail on without a new event. */
 const MAX_FAILED = 3
-
-interface Waiting {
-  readonly page: Message.PullResponse
-  /** Characters of its frame; 0 if it shares that with a later page. */
-  readonly size: number
-  /** The request to acknowledge to, on the last page of a chunk. */
-  readonly acknowledge: Frame.RequestId | undefined
-}
-
-const EMPTY: Message.PullResponse = { batch: [], pageInfo: { _tag: "NoMore" }, backendId: "" }
 
 /**
  * `cursor`: the last event that the caller has, 0 if none. `createdAt`: when that one was accepted,
@@ -99,11 +82,7 @@ export const make = (options: {
   let wire: Wire | undefined
   let id: Frame.RequestId | undefined
 
-  const inbox: Array<Waiting> = []
-  // Of the inbox: how many pages are acknowledged, and how much they hold.
-  let admitted = 0
-  let events = 0
-  let characters = 0
+  const inbox = Inbox.make()
   let gatheredSince = 0
 
   let received = options.cursor
@@ -176,33 +155,20 @@ export const make = (options: {
 
   /** While a page is owed, it may close the gap; while pages wait, there is no hurry. */
   const mendGap = (): void => {
-    if (received < gapUpTo && !owed && inbox.length === 0) askAgain("pages of a pull are missing")
+    if (received < gapUpTo && !owed && inbox.isEmpty()) askAgain("pages of a pull are missing")
   }
 
   /** Takes a chunk off the server's window: at once, but for live events, if the server does without. */
-  const acknowledge = ({ batch, pageInfo }: Message.PullResponse): void => {
+  const acknowledge = (count: number, all: boolean): void => {
     if (id === undefined) return
     owedChunks += 1
-    owedEvents += batch.length
-    const mayWait = sparing && batch.length > 0 && pageInfo._tag === "NoMore"
-    if (mayWait && owedEvents <= Sparing.MAX_OWED) return
+    owedEvents += count
+    if (sparing && count > 0 && all && owedEvents <= Sparing.MAX_OWED) return
     wire?.send(RequestText.ack(id, owedChunks))
     // From now on the server may go on.
     if (wire !== undefined) owedSince = wire.now()
     owedChunks = 0
     owedEvents = 0
-  }
-
-  /** Acknowledges what has room beside what the consumer has not taken yet. */
-  const admit = (): void => {
-    while (admitted < inbox.length && events < MAX_EVENTS && characters < MAX_CHARACTERS) {
-      const next = inbox[admitted]
-      if (next === undefined) return
-      admitted += 1
-      events += next.page.batch.length
-      characters += next.size
-      if (next.acknowledge !== undefined && next.acknowledge === id) acknowledge(next.page)
-    }
   }
 
   const end = (exit: Exit.Exit<void, PullFailure>): void => {
@@ -212,8 +178,6 @@ export const make = (options: {
     owed = false
     news.unsafeOpen()
   }
-
-  const isFull = () => inbox.length - admitted >= MAX_WAITING_PAGES
 
   /** Takes in a page. What of it is for the consumer, if anything is. */
   const accept = (page: Message.PullResponse): Message.PullResponse | undefined => {
@@ -230,9 +194,9 @@ export const make = (options: {
     }
     const reading = PullState.read(received, page)
     // A page that brings nothing new takes no room, and leaves no gap to ask again for.
-    if (reading._tag === "Gap" || (isFull() && reading.cursor > received)) {
+    if (reading._tag === "Gap" || (inbox.isFull() && reading.cursor > received)) {
       gapUpTo = Math.max(gapUpTo, reading._tag === "Gap" ? reading.upTo : reading.cursor)
-      if (isFull()) {
+      if (inbox.isFull()) {
         interrupt()
         owed = false
       }
@@ -270,14 +234,13 @@ export const make = (options: {
       // Put off: the rest of the chunk comes again with the next request.
       if (id === undefined) break
     }
-    const last = pages.pop()
-    if (last === undefined) {
-      if (id !== undefined) acknowledge(EMPTY)
-    } else {
-      if (inbox.length === 0) gatheredSince = wire.now()
-      for (const page of pages) inbox.push({ page, size: 0, acknowledge: undefined })
-      inbox.push({ page: last, size, acknowledge: requestId })
-      admit()
+    const [first, ...others] = pages
+    if (first === undefined) acknowledge(0, true)
+    else {
+      if (inbox.isEmpty()) gatheredSince = wire.now()
+      inbox.add([first, ...others], size, ({ batch, pageInfo }) => {
+        if (id === requestId) acknowledge(batch.length, pageInfo._tag === "NoMore")
+      })
       news.unsafeOpen()
     }
     mendGap()
@@ -317,37 +280,19 @@ export const make = (options: {
 
   /** For how long to wait, in ms, for more that is on its way and better comes together with what waits. */
   const gathersFor = (): number =>
-    wire !== undefined
-    && ended === undefined
-    && owed
-    && events < MAX_EVENTS
-    && characters < MAX_CHARACTERS
+    wire !== undefined && ended === undefined && owed && !inbox.isEmpty() && !inbox.isReady()
       ? gatheredSince + GATHER_WITHIN - wire.now()
       : 0
-
-  /** What waits, as one page, up to what the consumer is given at once. */
-  const gather = (): Message.PullResponse | undefined => {
-    const pages = inbox.splice(0, admitted)
-    admitted = 0
-    events = 0
-    characters = 0
-    const last = pages.at(-1)?.page
-    return last === undefined || pages.length === 1
-      ? last
-      : { ...last, batch: pages.flatMap(({ page }) => page.batch) }
-  }
 
   const take: OpenPull["take"] = Effect.suspend(() => {
     if (ended === undefined && takenAll === false && wire === undefined) {
       ended = Exit.fail(new ConnectionLost())
-      inbox.length = 0
-      admitted = 0
+      inbox.clear()
     }
-    const wait = inbox.length === 0 ? 0 : gathersFor()
-    const page = wait > 0 ? undefined : gather()
+    const wait = gathersFor()
+    const page = wait > 0 ? undefined : inbox.take()
     if (page !== undefined) {
       takenAll = page.pageInfo._tag === "NoMore"
-      admit()
       mendGap()
       return Effect.succeed(Chunk.of(page))
     }
@@ -362,9 +307,7 @@ export const make = (options: {
   })
 
   const isOwed = () =>
-    id !== undefined
-    && inbox.length === admitted
-    && (owed || received < Math.max(gapUpTo, expected))
+    id !== undefined && !inbox.isHeldUp() && (owed || received < Math.max(gapUpTo, expected))
 
   const pull: OpenPull = {
     live: options.live,

@@ -37,8 +37,8 @@ export interface Reconnect {
   readonly requests: Connection.Requests
   /** Opened to connect at once: by the first use, and by `reconnect`. */
   readonly go: Effect.Latch
-  /** Whether the app has asked for an attempt since this was called. */
-  readonly isWanted: () => boolean
+  /** How often the app has asked for an attempt. */
+  readonly asked: () => number
   /** Opened when the device says that it has no network. */
   readonly wentOffline: Effect.Latch
   readonly board: StatusBoard
@@ -80,7 +80,7 @@ export const run = (
 ): Effect.Effect<never, never, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
     const { backoff, board, go, isFresh, timings } = options
-    const { backoffMax, provenAfter, renewBefore, returnWithin, spacing } = timings
+    const { backoffMax, renewBefore, returnWithin, spacing } = timings
     const scope = yield* Effect.scope
     const construct = yield* Socket.WebSocketConstructor
     let failures = 0
@@ -118,11 +118,12 @@ export const run = (
       ).pipe(Effect.provideService(Socket.WebSocketConstructor, over))
 
     const serve = Effect.fnUntraced(function* (opened: Opened) {
-      let successor: Opened | undefined
-      const renewal = yield* Renewal.make({
-        before: renewBefore,
-        successor: Effect.map(open(true), (opened) => (successor = opened))
-      })
+      const successors = new Set<Opened>()
+      const succeed = (over?: (url: string) => globalThis.WebSocket) =>
+        Effect.tap(open(true, over), (opened) => {
+          successors.add(opened)
+        })
+      const renewal = yield* Renewal.make({ before: renewBefore, successor: succeed() })
       const expiresIn = isFresh ? renewal.expiresIn : () => {}
       const { expiresAt } = opened.credentials
       if (expiresAt !== undefined) expiresIn(expiresAt - (yield* Clock.currentTimeMillis))
@@ -137,10 +138,10 @@ export const run = (
         },
         onRoundTrip: (roundTrip) => board.note({ roundTrip }),
         onTraffic: (direction, bytes) => board.count(direction, 0, bytes),
-        renewed: http?.orBack(renewal.renewed, open(true, construct)) ?? renewal.renewed
+        renewed: http?.orBack(renewal.renewed, succeed(construct)) ?? renewal.renewed
       })
-      // Both may end in the same moment, and then nobody takes it.
-      if (outcome.next === undefined && successor !== undefined) yield* successor.close
+      // What ends in the same moment as another one, nobody takes.
+      for (const other of successors) if (other !== outcome.next) yield* other.close
       return outcome
     })
 
@@ -154,7 +155,7 @@ export const run = (
           // A socket or an option of the app's that throws is no reason to stop.
           if (Option.isNone(end)) yield* Effect.logError("the client cannot connect", cause)
           const lost = SyncSocket.lost("the client cannot connect")
-          return { end: Option.getOrElse(end, () => lost), proven: false, next: undefined }
+          return { end: Option.getOrElse(end, () => lost), worked: "no" as const, next: undefined }
         })
       )
     )
@@ -183,7 +184,7 @@ export const run = (
     while (true) {
       // Whoever asks for a connection while one is being opened gets another attempt if it fails.
       go.unsafeClose()
-      options.isWanted()
+      const asked = options.asked()
       const startedAt = yield* Clock.currentTimeMillis
       if (next === undefined) {
         options.onRefused(undefined)
@@ -199,7 +200,7 @@ export const run = (
       isOnline = false
       yield* options.setConnected(false)
 
-      const { end, proven } = outcome
+      const { end, worked } = outcome
       const now = yield* Clock.currentTimeMillis
       const reason = options.redact(end.reason)
       board.note({ lastError: { at: now, message: reason } })
@@ -213,15 +214,15 @@ export const run = (
       }
 
       // The credentials of a connection that worked have ended: there may be others by now, or soon.
-      const isStable = proven && now - startedAt >= provenAfter
+      const isStable = worked === "lasted"
       if (isStable) renewals = 0
       const mayRenew =
         isFresh
         && end.code === Closing.CloseCode.unauthorized
-        && (renewals > 0 ? renewals < MAX_RENEWALS : proven)
-      // Whoever asked for another attempt meanwhile has mended something, it may be.
+        && (renewals > 0 ? renewals < MAX_RENEWALS : worked !== "no")
       if (Closing.isRefusal(end.code) && !mayRenew) {
-        if (!options.isWanted()) go.unsafeClose()
+        // Who has asked for another attempt meanwhile has mended something, it may be; the network has not.
+        if (options.asked() === asked) go.unsafeClose()
         failures = 0
         renewals = 0
         warned = true
@@ -243,7 +244,7 @@ export const run = (
       if (isStable && renewals === 0) backoff.reset()
       renewals = mayRenew ? renewals + 1 : 0
       // One that answered, and did not last, is tried again at once, and then no more.
-      const isFirst = proven && (isStable || failures === 0)
+      const isFirst = isStable || (worked === "answered" && failures === 0)
       failures = isStable || mayRenew ? 0 : failures + 1
       const soonest = Math.max(0, startedAt + spacing - now)
       const wait =

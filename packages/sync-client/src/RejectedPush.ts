@@ -22,9 +22,9 @@ export interface RejectedPush {
    */
   readonly before: (batch: ReadonlyArray<LogEvent.LogEvent>) => Effect.Effect<void>
 
-  /** Takes in how a push has failed. */
+  /** Takes in how a push has failed. `event`: the one that it is about, if it is about one. */
   readonly failed: (
-    batch: ReadonlyArray<LogEvent.LogEvent>,
+    event: LogEvent.LogEvent | undefined,
     error: PushFailure | EventTooLarge
   ) => Effect.Effect<void>
 
@@ -70,13 +70,13 @@ export const make = (options: {
         const wait = rejected.at + after - clock.unsafeCurrentTimeMillis()
         return wait <= 0 ? Effect.void : Effect.raceFirst(Effect.sleep(wait), retried.await)
       }),
-    failed: ([first], error) =>
+    failed: (event, error) =>
       Effect.clockWith((clock) => {
         const reason = error._tag === "EventTooLarge" ? error.message : reasonOf(error)
-        if (reason !== undefined && first !== undefined) {
+        if (reason !== undefined && event !== undefined) {
           retried.unsafeClose()
-          rejected = { event: first, at: clock.unsafeCurrentTimeMillis() }
-          onChange({ seqNum: first.seqNum, name: first.name, reason })
+          rejected = { event, at: clock.unsafeCurrentTimeMillis() }
+          onChange({ seqNum: event.seqNum, name: event.name, reason })
         }
         return Effect.void
       }),

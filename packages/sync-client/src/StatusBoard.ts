@@ -64,7 +64,7 @@ export const make = (options: {
       return Effect.zipRight(
         SubscriptionRef.set(status, current),
         // What goes wrong in the app is its own. Nobody waits for it.
-        Effect.forkDaemon(evaluate(() => onStatus?.(current)))
+        onStatus === undefined ? Effect.void : Effect.forkDaemon(evaluate(() => onStatus(current)))
       )
     })
     const setState = (next: State) =>

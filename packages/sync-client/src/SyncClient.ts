@@ -15,7 +15,6 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import * as AlreadyStored from "./AlreadyStored.ts"
 import * as Backoff from "./Backoff.ts"
 import type * as Connection from "./Connection.ts"
 import * as Credentials from "./Credentials.ts"
@@ -23,17 +22,13 @@ import * as Device from "./Device.ts"
 import type { Exchange } from "./Exchange.ts"
 import type * as HttpSocket from "./HttpSocket.ts"
 import * as OpenPull from "./OpenPull.ts"
-import * as PendingPush from "./PendingPush.ts"
+import type * as PendingPush from "./PendingPush.ts"
+import * as Pushing from "./Pushing.ts"
 import * as Reconnect from "./Reconnect.ts"
 import * as RejectedPush from "./RejectedPush.ts"
 import * as RequestText from "./RequestText.ts"
 import * as StatusBoard from "./StatusBoard.ts"
-import {
-  ConnectionRefused,
-  type EventTooLarge,
-  InvalidOptions,
-  PingTimeout
-} from "./SyncClientError.ts"
+import { ConnectionRefused, InvalidOptions, PingTimeout } from "./SyncClientError.ts"
 import type { SyncStatus } from "./SyncStatus.ts"
 import * as Timings from "./Timings.ts"
 import * as Unconfirmed from "./Unconfirmed.ts"
@@ -71,10 +66,7 @@ export interface SyncClientService {
    * log is another one, with `EventTooLarge`, with `ConnectionRefused` while the server refuses this
    * client, and with `UnknownError` or `RequestFailed` if the server refuses the push.
    */
-  readonly push: (
-    batch: ReadonlyArray<LogEvent.LogEvent>,
-    options: { readonly backendId: Option.Option<string> }
-  ) => Effect.Effect<void, PushError>
+  readonly push: Pushing.Push
   /** Connects if need be, and waits for the answer to a ping for at most 10 s. */
   readonly ping: Effect.Effect<void, PingTimeout | ConnectionRefused>
   /** Connects if need be, and waits for the first answer for at most 10 s. Never fails. */
@@ -95,13 +87,13 @@ export interface SyncClientService {
   readonly probe: Effect.Effect<void>
 }
 
-/**
- * Why a push was not stored.
- *
- * @since 0.1.0
- * @category models
- */
-export type PushError = PendingPush.PushFailure | EventTooLarge
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  PushError
+} from "./Pushing.ts"
 
 /**
  * The client, for any Effect program. Its layer: `SyncClient.layer`.
@@ -179,7 +171,6 @@ export const make = (
   Effect.gen(function* () {
     const { device = Device.global, payload, storeId } = options
     const timings = Timings.toMillis(options.timings)
-    const limits: RequestText.PushLimits = { ...RequestText.pushLimits, ...options.pushLimits }
     const { answerWithin, echoWithin } = timings
     const isFresh = Credentials.isFresh(payload)
     // Options that make no sense are told at once, as far as that can be known.
@@ -226,9 +217,9 @@ export const make = (
       // What is not needed yet, or refused, is not for the network to begin.
       else if (started && refused === undefined) connectNow()
     }
-    let wanted = false
+    let asked = 0
     const reconnect = () => {
-      wanted = true
+      asked += 1
       rejected.retry()
       for (const pull of pulls) pull.retry()
       // One that has not answered yet may be refused, for a reason that the app has mended by now.
@@ -282,11 +273,7 @@ export const make = (
       backoff: Backoff.make(options.retrySchedule ?? Backoff.schedule(timings)),
       requests,
       go,
-      isWanted: () => {
-        const was = wanted
-        wanted = false
-        return was
-      },
+      asked: () => asked,
       wentOffline,
       fallback:
         options.transport === "auto"
@@ -312,16 +299,13 @@ export const make = (
       redact: hide
     }).pipe(Effect.forkScoped)
 
-    const warn = (what: string, error: PushError | OpenPull.PullFailure) =>
+    const warn = (what: string, error: Pushing.PushError | OpenPull.PullFailure) =>
       Effect.clockWith((clock) => {
         const reason = hide(explain(error))
         note({ lastError: { at: clock.unsafeCurrentTimeMillis(), message: reason } })
         if (error._tag === "BackendIdMismatchError") unconfirmed.forget()
         return Effect.annotateLogs(Effect.logWarning(what), { storeId, error: error._tag, reason })
       })
-    /** A push is repeated by its caller: only the first of a row of failures is news. */
-    let pushFailing = false
-
     const pull: SyncClientService["pull"] = ({ live, ...from }) =>
       Effect.acquireRelease(
         Effect.sync(() => {
@@ -357,103 +341,24 @@ export const make = (
         )
       )
 
-    const pushPart = Effect.fnUntraced(function* (
-      part: RequestText.PushPart,
-      events: ReadonlyArray<LogEvent.LogEvent>,
-      backendId: Option.Option<string>
-    ) {
-      if (refused !== undefined) return yield* refused
-      const pending = yield* PendingPush.make({
-        part,
-        backendId,
-        answerWithin,
-        onHead: (head) => {
-          for (const pull of pulls) pull.expect(head)
-        },
-        onSent: () => board.count("sent", events.length, 0)
-      })
-      yield* Effect.acquireUseRelease(
-        Effect.sync(() => {
-          pushes.add(pending)
-          begin(pending)
-        }),
-        () => pending.await,
-        () =>
-          Effect.sync(() => {
-            pushes.delete(pending)
-          })
-      ).pipe(
-        Effect.catchTag("ServerAheadError", (error) =>
-          pending.isRepeated()
-            ? AlreadyStored.isStored(events, (cursor) =>
-                pull({ cursor, backendId, live: false })
-              ).pipe(Effect.flatMap((isStored) => (isStored ? Effect.void : error)))
-            : error
-        )
-      )
-      const willEcho = [...pulls].some((pull) => pull.live)
-      unconfirmed.accepted(part.last, willEcho)
-    })
-
-    const pushParts = (
-      batch: ReadonlyArray<LogEvent.LogEvent>,
-      backendId: Option.Option<string>,
-      limits: RequestText.PushLimits
-    ): Effect.Effect<void, PushError> =>
-      Effect.gen(function* () {
-        const { parts, tooLarge } = RequestText.split(batch, limits)
-        for (const part of parts) {
-          const events = batch.slice(part.from, part.from + part.events.length)
-          /** One of them is refused: which one, and what comes before it is not. */
-          const isOneOfThem = (error: PushError) =>
-            events.length > 1 && RejectedPush.isRejection(error)
-          yield* pushPart(part, events, backendId).pipe(
-            Effect.tapError((error) =>
-              isOneOfThem(error)
-                ? Effect.void
-                : Effect.zipRight(rejected.failed(events, error), board.tell)
-            ),
-            Effect.catchIf(isOneOfThem, () =>
-              pushParts(events, backendId, { ...limits, maxEvents: 1 })
-            )
-          )
-          rejected.accepted()
-        }
-        if (tooLarge !== undefined) {
-          yield* rejected.failed(
-            batch.filter(({ seqNum }) => seqNum === tooLarge.seqNum),
-            tooLarge
-          )
-          yield* board.tell
-          return yield* tooLarge
-        }
-      })
-
-    const push = Effect.fn("SyncClient.push")(
-      function* (
-        batch: ReadonlyArray<LogEvent.LogEvent>,
-        { backendId }: { readonly backendId: Option.Option<string> }
-      ) {
-        yield* Effect.annotateCurrentSpan({ storeId, events: batch.length })
-        unconfirmed.pushing(batch)
-        if (refused !== undefined) return yield* refused
-        yield* rejected.before(batch)
-        yield* pushParts(batch, backendId, limits)
-        pushFailing = false
+    const push = Pushing.make({
+      storeId,
+      limits: { ...RequestText.pushLimits, ...options.pushLimits },
+      answerWithin,
+      open: pushes,
+      begin,
+      refused: () => refused,
+      rejected,
+      unconfirmed,
+      onHead: (head) => {
+        for (const pull of pulls) pull.expect(head)
       },
-      (push) =>
-        Effect.tapError(push, (error) => {
-          if (
-            pushFailing
-            || error._tag === "ServerAheadError"
-            || error._tag === "ConnectionRefused"
-          ) {
-            return Effect.void
-          }
-          pushFailing = true
-          return warn("a sync push failed", error)
-        })
-    )
+      onSent: (events) => board.count("sent", events, 0),
+      willEcho: () => [...pulls].some(({ live }) => live),
+      readFrom: (cursor, backendId) => pull({ cursor, backendId, live: false }),
+      tell: board.tell,
+      warn: (error) => warn("a sync push failed", error)
+    })
 
     const whenConnected = Effect.zipRight(
       Effect.sync(start),
@@ -493,7 +398,7 @@ export const make = (
   })
 
 /** An error in its own words, or in those that a server gave it. */
-const explain = (error: PushError | OpenPull.PullFailure): string =>
+const explain = (error: Pushing.PushError | OpenPull.PullFailure): string =>
   error._tag === "UnknownError" && error.cause instanceof Error
     ? error.cause.message
     : error.message

@@ -27,7 +27,7 @@ export interface Timings {
   readonly answerWithin: Duration.DurationInput
   /** For the echo of an acknowledged push in a live pull. */
   readonly echoWithin: Duration.DurationInput
-  /** Life of a connection after which it counts as working, though nothing was asked of it. */
+  /** Life of a connection after which the waits between attempts begin anew. */
   readonly provenAfter: Duration.DurationInput
   /** The most that the second attempt in a row waits; each further one may wait twice as long. */
   readonly backoffFirst: Duration.DurationInput

@@ -4,7 +4,7 @@ import type { SyncClient, SyncStatus } from "../src/index.ts"
 import { advance, answer, events, makeOnline, page, seqNums, settle } from "./TestSocket.ts"
 
 /** A client whose token changes, what it pulls, and what its app is told meanwhile. */
-const start = (payload?: () => unknown) =>
+const start = (payload?: unknown) =>
   Effect.gen(function* () {
     let made = 0
     const statuses: Array<SyncStatus.SyncStatus> = []
@@ -211,13 +211,44 @@ describe("an authorisation that ends", () => {
     })
   )
 
+  for (const [which, inOrder] of [
+    ["its answer", (answers: () => void, ends: () => void) => (answers(), ends())],
+    ["the end of the first", (answers: () => void, ends: () => void) => (ends(), answers())]
+  ] as const) {
+    it.scoped(
+      `[CLIENT-18][CLIENT-19] when ${which} comes a moment before the other, one is left`,
+      () =>
+        Effect.gen(function* () {
+          const { server, socket } = yield* start()
+          socket.say({
+            _tag: "Chunk",
+            requestId: "1",
+            values: [page(0, 1)],
+            server: expiring(40_000)
+          })
+          yield* advance("20 seconds")
+          const second = server.latest
+          second.answersPings = false
+          second.accept()
+          yield* settle
+          inOrder(
+            () => second.sayText(`{"_tag":"Pong"}`),
+            () => socket.hangUp()
+          )
+          yield* advance("2 seconds")
+          if (server.latest.readyState === 0) yield* answer(server)
+          const open = server.sockets.filter(
+            ({ closedWith, readyState }) => closedWith === undefined && readyState === 1
+          )
+          expect(open).toEqual([server.latest])
+          expect(server.latest.pulls).toHaveLength(1)
+        })
+    )
+  }
+
   it.scoped("[CLIENT-18] of a payload that is always the same, is not renewed", () =>
     Effect.gen(function* () {
-      const { client, server, socket } = yield* makeOnline({ payload: { token: "t" } })
-      yield* Effect.forkScoped(
-        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
-      )
-      yield* settle
+      const { server, socket } = yield* start({ token: "t" })
       socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(40_000) })
       yield* advance("39 seconds")
       expect(server.sockets).toHaveLength(1)

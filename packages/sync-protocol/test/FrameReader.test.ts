@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Frame from "../src/Frame.ts"
 import * as FrameReader from "../src/FrameReader.ts"
 import * as Message from "../src/Message.ts"
-import { anything, id, loosely, position, text } from "./utils/loosely.ts"
+import { anything, event, id, loosely, text, position } from "./utils/loosely.ts"
 
 const seeded = { fastCheck: { seed: 20_260_801, numRuns: 400 } }
 
@@ -18,15 +18,6 @@ const bySchema = {
 /** What was read, or that nothing could be. */
 const outcome = <A, E>(read: Either.Either<A, E>) =>
   Either.match(read, { onLeft: () => "unreadable", onRight: (value) => ({ value }) })
-
-const event = loosely({
-  name: text,
-  args: anything,
-  seqNum: position,
-  parentSeqNum: position,
-  clientId: text,
-  sessionId: text
-})
 
 const option = FastCheck.oneof(
   FastCheck.constant({ _tag: "None" }),

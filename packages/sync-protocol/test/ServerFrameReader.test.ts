@@ -5,7 +5,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import * as Frame from "../src/Frame.ts"
 import * as ServerFrameReader from "../src/ServerFrameReader.ts"
-import { anything, id, loosely, position, text } from "./utils/loosely.ts"
+import { anything, event, id, loosely, position, text } from "./utils/loosely.ts"
 
 const seeded = { fastCheck: { seed: 20_261_128, numRuns: 1_000 } }
 
@@ -15,15 +15,6 @@ const bySchema = Schema.decodeUnknownEither(Frame.ServerFrameFromText)
 const outcomes = (json: string) => ({
   byHand: ServerFrameReader.serverFrame(json) ?? "unreadable",
   bySchema: Either.getOrElse(bySchema(json), () => "unreadable")
-})
-
-const event = loosely({
-  name: text,
-  args: anything,
-  seqNum: position,
-  parentSeqNum: position,
-  clientId: text,
-  sessionId: text
 })
 
 const metadata = FastCheck.oneof(

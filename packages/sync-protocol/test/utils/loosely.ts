@@ -32,3 +32,13 @@ export const loosely = (fields: { readonly [key: string]: FastCheck.Arbitrary<un
     else result[key] = other
     return result
   })
+
+/** An event, mostly. */
+export const event = loosely({
+  name: text,
+  args: anything,
+  seqNum: position,
+  parentSeqNum: position,
+  clientId: text,
+  sessionId: text
+})
