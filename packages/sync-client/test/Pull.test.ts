@@ -454,6 +454,21 @@ describe("Pull", () => {
       })
   )
 
+  it.scoped("[CLIENT-16] a frame of several pages counts once", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const { pages } = yield* pullAll(client)
+      const large = (from: number, remaining: number) =>
+        pageOf(
+          events(from, from + 2).map((event) => ({ ...event, args: "x".repeat(100_000) })),
+          remaining
+        )
+      socket.page("1", large(0, 4), large(2, 2), large(4, 0))
+      yield* settle
+      expect(pages.map(({ batch }) => batch.length)).toEqual([6])
+    })
+  )
+
   it.scoped("[CLIENT-16] what has come of a backlog is not lost with the connection", () =>
     Effect.gen(function* () {
       const { client, server, socket } = yield* makeOnline()

@@ -1,8 +1,10 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Socket from "@effect/platform/Socket"
 import { describe, expect, it } from "@effect/vitest"
 import { Handshake } from "@tidelog/sync-protocol"
 import { Clock, Effect, Fiber, Layer, Option, Random, Scope, Stream, TestClock, Exit } from "effect"
-import { SyncClient, type SyncStatus } from "../src/index.ts"
+import { makeCfSync, SyncClient, type SyncStatus } from "../src/index.ts"
 import {
   advance,
   answer,
@@ -521,6 +523,70 @@ describe("Reconnect", () => {
         yield* advance("1 minute")
         expect(seen).toEqual([false, true, false, true])
       })
+  )
+
+  it.scoped("what is only counted is told four times a second, and the last of it is", () =>
+    Effect.gen(function* () {
+      const seen: Array<SyncStatus.SyncStatus> = []
+      const { client, socket } = yield* makeOnline({ onStatus: (status) => seen.push(status) })
+      yield* Effect.forkScoped(
+        Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+      )
+      yield* advance("1 second")
+      seen.length = 0
+      for (let seqNum = 0; seqNum < 100; seqNum++) {
+        socket.page("1", page(seqNum, seqNum + 1))
+        yield* advance("10 millis")
+      }
+      yield* advance("1 second")
+      expect(seen.length).toBeGreaterThan(1)
+      expect(seen.length).toBeLessThanOrEqual(5)
+      expect(seen.at(-1)).toMatchObject({ received: { events: 100 }, confirmed: 100 })
+    })
+  )
+
+  it.scoped("[CLIENT-1] a socket needs no more than React Native's has", () =>
+    Effect.gen(function* () {
+      const listeners = new Map<string, Set<(event: object) => void>>()
+      const emit = (type: string, event: object) => {
+        for (const listener of listeners.get(type) ?? []) listener({ type, ...event })
+      }
+      const sent: Array<string> = []
+      // No EventTarget, and events that are plain objects.
+      const native = {
+        readyState: 0,
+        addEventListener: (type: string, listener: (event: object) => void) => {
+          listeners.set(type, (listeners.get(type) ?? new Set()).add(listener))
+        },
+        removeEventListener: (type: string, listener: (event: object) => void) => {
+          listeners.get(type)?.delete(listener)
+        },
+        send: (text: string) => void sent.push(text),
+        close: () => {}
+      }
+      const backend = yield* makeCfSync({
+        url: "wss://sync.test",
+        webSocket: () => native,
+        broadcastStatus: false
+      })({ storeId: "store", clientId: "client", payload: undefined }).pipe(
+        Effect.provide(Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer))
+      )
+      const connecting = yield* Effect.fork(backend.connect)
+      yield* settle
+      native.readyState = 1
+      emit("open", {})
+      yield* settle
+      expect(sent).toEqual([`{"_tag":"Ping"}`])
+      emit("message", { data: `{"_tag":"Pong"}` })
+      yield* settle
+      yield* Fiber.join(connecting)
+      expect(yield* backend.isConnected).toBe(true)
+      native.readyState = 3
+      emit("error", { message: "gone" })
+      emit("close", { code: 1006, reason: "gone" })
+      yield* settle
+      expect(yield* backend.isConnected).toBe(false)
+    })
   )
 
   it.scoped("the status is one value, and every change is told", () =>
