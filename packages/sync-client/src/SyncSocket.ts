@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Mailbox from "effect/Mailbox"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { Transport } from "./SyncStatus.ts"
 
 /**
  * How a connection ended.
@@ -43,13 +44,7 @@ export const LOST = 1006
 export const lost = (reason: string, options?: { readonly broken: boolean }): ConnectionEnd =>
   new ConnectionEnd({ code: LOST, reason, broken: options?.broken ?? false })
 
-/**
- * What a connection goes over: a WebSocket, or HTTP requests in the form of one (`HttpSocket`).
- *
- * @since 0.1.0
- * @category models
- */
-export type Transport = "ws" | "http"
+const isTransport = Schema.is(Transport)
 
 /**
  * An open WebSocket. None of its members throws.
@@ -151,7 +146,7 @@ export const open = (options: {
       })
     }
     const rest: Omit<SyncSocket, "onText"> = {
-      transport: "transport" in socket ? "http" : "ws",
+      transport: "transport" in socket && isTransport(socket.transport) ? socket.transport : "ws",
       incoming,
       end,
       send: (text: string) => {

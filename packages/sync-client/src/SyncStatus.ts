@@ -54,6 +54,20 @@ export const Traffic = Schema.Struct({ events: Schema.Int, bytes: Schema.Int })
 export const Trouble = Schema.Struct({ at: Schema.Number, message: Schema.String })
 
 /**
+ * What a connection goes over: a WebSocket, HTTP requests, or calls of a Durable Object.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Transport = Schema.Literal("ws", "http", "do-rpc")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Transport = typeof Transport.Type
+
+/**
  * What is told in any state.
  *
  * - `unconfirmed`: events that the server has not confirmed: by their echo in a pull, or, while there is none, by
@@ -80,7 +94,7 @@ export const Progress = Schema.Struct({
   lastError: Schema.optional(Trouble),
   rejected: Schema.optional(Rejection),
   pullRejected: Schema.optional(Schema.String),
-  transport: Schema.optional(Schema.Literal("ws", "http"))
+  transport: Schema.optional(Transport)
 })
 
 /**
