@@ -7,6 +7,7 @@ import * as Closing from "@tidelog/sync-protocol/Closing"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { attempt } from "./internal/attempt.ts"
 import * as FrameTexts from "./internal/frameTexts.ts"
 import * as SyncSocket from "./SyncSocket.ts"
 
@@ -60,18 +61,6 @@ export const frames = (post: Post): Stream.Stream<string, SyncSocket.ConnectionE
         : Effect.flip(endOf(response, post.within))
     ),
     Stream.unwrapScoped
-  )
-
-/** What was thrown is not told: it may quote the URL, and with it the payload. */
-const attempt = <A>(
-  within: number,
-  run: () => Promise<A>
-): Effect.Effect<A, SyncSocket.ConnectionEnd> =>
-  Effect.tryPromise({ try: run, catch: () => SyncSocket.lost("the server was not reached") }).pipe(
-    Effect.timeoutFail({
-      duration: within,
-      onTimeout: () => SyncSocket.lost("the server did not answer")
-    })
   )
 
 const typeOf = (response: Response): string | undefined =>

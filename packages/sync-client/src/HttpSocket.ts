@@ -7,7 +7,7 @@ import * as Socket from "@effect/platform/Socket"
 import type * as Frame from "@tidelog/sync-protocol/Frame"
 import * as HttpMessage from "@tidelog/sync-protocol/HttpMessage"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as HttpAnswer from "./HttpAnswer.ts"
@@ -64,10 +64,12 @@ const transport =
       ),
       push: (request) =>
         ask({ ...request, tag: HttpMessage.PUSH }, { within: Infinity, mayFail: true }),
-      pull: (request) => (pull) =>
-        ask(
-          { ...request, tag: HttpMessage.PULL, payload: encodePull(pull) },
-          { within: PULL_WITHIN, mayFail: false }
+      pull: (request) =>
+        Effect.succeed((pull) =>
+          ask(
+            { ...request, tag: HttpMessage.PULL, payload: encodePull(pull) },
+            { within: PULL_WITHIN, mayFail: false }
+          )
         )
     }
   }

@@ -10,6 +10,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SyncSocket from "./SyncSocket.ts"
 
@@ -52,7 +53,7 @@ const PUT_OFF = "5 seconds"
  */
 export const make = (options: {
   readonly pull: Message.PullRequest
-  readonly ask: Ask
+  readonly ask: Effect.Effect<Ask, never, Scope.Scope>
   readonly say: (text: string) => void
   readonly interval: Duration.DurationInput
 }): RequestPull => {
@@ -109,11 +110,12 @@ export const make = (options: {
   }
 
   const run = Effect.gen(function* () {
+    const ask = yield* options.ask
     while (true) {
       wanted.unsafeClose()
       hasMore = false
       hasNews = false
-      const exit = yield* options.ask({ ...pull, cursor }, tell).pipe(
+      const exit = yield* ask({ ...pull, cursor }, tell).pipe(
         Stream.mapEffect(deliver),
         Stream.filterMap((exit) => exit),
         Stream.runLast
@@ -125,7 +127,7 @@ export const make = (options: {
         yield* Effect.raceFirst(Effect.sleep(interval), wanted.await)
       } else if (!hasNews) yield* Effect.sleep(PUT_OFF)
     }
-  })
+  }).pipe(Effect.scoped)
 
   return {
     run,

@@ -19,6 +19,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as RequestPull from "./RequestPull.ts"
 import * as SyncSocket from "./SyncSocket.ts"
@@ -30,6 +31,7 @@ import type * as SyncStatus from "./SyncStatus.ts"
  * - `name`: as the status names it.
  * - `interval`: from one look of a live pull for new events to the next.
  * - `isTold`: whether live pulls are told what a push has changed. Otherwise they look at once.
+ * - `pull`: how one pull asks, for as long as it is open.
  *
  * @since 0.1.0
  * @category models
@@ -40,7 +42,7 @@ export interface Transport {
   readonly isTold: boolean
   readonly ping: Stream.Stream<string, SyncSocket.ConnectionEnd>
   readonly push: (request: Frame.Request) => Stream.Stream<string, SyncSocket.ConnectionEnd>
-  readonly pull: (request: Frame.Request) => RequestPull.Ask
+  readonly pull: (request: Frame.Request) => Effect.Effect<RequestPull.Ask, never, Scope.Scope>
 }
 
 /** As a WebSocket's `readyState` says it. */

@@ -23,13 +23,15 @@ const setUp = Effect.gen(function* () {
   const runtime = yield* Effect.runtime<SyncServer>()
   const entries = new Map<string, string>()
   const updates: Array<number> = []
-  let around: (taken: Effect.Effect<void>) => Effect.Effect<void, CallerGone> = (taken) => taken
+  let around: (taken: Effect.Effect<boolean>) => Effect.Effect<boolean, CallerGone> = (taken) =>
+    taken
 
   const caller: Callers.Caller = {
     update: ({ values: [{ batch }] }) =>
       around(
         Effect.sync(() => {
           updates.push(...batch.map(({ eventEncoded }) => eventEncoded.seqNum))
+          return true
         })
       )
   }
@@ -120,6 +122,21 @@ describe("Subscriptions", () => {
       yield* push(1)
       yield* TestClock.adjust("1 second")
       expect(kept()).toEqual([])
+      const { subscriptions } = yield* (yield* SyncServer).admin.info
+      expect(subscriptions).toBe(0)
+    })
+  )
+
+  testServer(
+    "[RPC-6] end, and are forgotten, if nobody in their object waits any more",
+    Effect.gen(function* () {
+      const { add, does, kept, updates } = yield* setUp
+      yield* add(0)
+      does((taken) => Effect.as(taken, false))
+      yield* push(1)
+      yield* TestClock.adjust("1 second")
+      yield* push(2)
+      expect([kept(), updates]).toEqual([[], [1]])
       const { subscriptions } = yield* (yield* SyncServer).admin.info
       expect(subscriptions).toBe(0)
     })

@@ -33,6 +33,33 @@ const until = <E>(asked: Effect.Effect<unknown, E, RpcServer>, holds: (answer: u
 const ask = (path: string, body?: unknown) =>
   Effect.flatMap(RpcServer, (server) => server.ask(path, body))
 
+/**
+ * Pushes events, from `head` on, until an object is called back with one: its pull ends first, when nothing has come
+ * for a while. The head after that.
+ */
+const untilCalled = <A, E, R>(
+  states: ReadonlyArray<string>,
+  head: number,
+  push: (event: ReturnType<typeof events>) => Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function* () {
+    let next = head
+    const pushing = Effect.suspend(() => {
+      next += 1
+      return push(events(next - 1, next))
+    }).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.zipRight(Effect.never))
+    const called = until(
+      Effect.forEach(states, (state) => ask(state)),
+      (answers) =>
+        expect(answers).toContainEqual({
+          received: expect.anything(),
+          calls: expect.toSatisfy((calls) => calls > 0)
+        })
+    )
+    yield* Effect.race(called, pushing)
+    return next
+  })
+
 /** Somebody else, over HTTP. */
 const other = (storeId: string) =>
   Effect.flatMap(RpcServer, ({ url }) =>
@@ -86,17 +113,8 @@ layer(server, { excludeTestServices: true, timeout: "90 seconds" })("calls of ob
       yield* until(ask("/client/live/state?storeId=live"), (answer) =>
         expect(answer).toMatchObject({ received: range(0, 13) })
       )
-      // Its pull ends when nothing has come for a while, and then it is called back.
-      let head = 13
-      yield* until(ask("/client/live/state?storeId=live"), (answer) =>
-        expect(answer).toMatchObject({ calls: expect.toSatisfy((calls) => calls > 0) })
-      ).pipe(
-        Effect.race(
-          Effect.suspend(() => {
-            head += 1
-            return one.push(events(head - 1, head))
-          }).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.zipRight(Effect.never))
-        )
+      const head = yield* untilCalled(["/client/live/state?storeId=live"], 13, (event) =>
+        one.push(event)
       )
       yield* until(ask("/client/live/state?storeId=live"), (answer) =>
         expect(answer).toMatchObject({ received: range(0, head) })
@@ -115,7 +133,7 @@ layer(server, { excludeTestServices: true, timeout: "90 seconds" })("calls of ob
       Effect.gen(function* () {
         const { restart, url } = yield* RpcServer
         const at = (name: string, path: string) =>
-          `/client/${name}/${path}?storeId=socket&url=${encodeURIComponent(`${url}/sync`)}`
+          `/client/${name}/${path}?storeId=socket&via=socket&url=${encodeURIComponent(`${url}/sync`)}`
         expect(yield* ask(at("socket", "ping"))).toEqual({})
         expect(yield* ask(at("socket", "push"), events(0, 250))).toEqual({})
         expect(yield* ask(at("socket", "pull"))).toEqual({ value: events(0, 250) })
@@ -147,5 +165,95 @@ layer(server, { excludeTestServices: true, timeout: "90 seconds" })("calls of ob
       )
       expect([...pulled].flatMap(({ batch }) => batch)).toHaveLength(2)
     }).pipe(Effect.provide(leader))
+  )
+
+  for (const via of ["own", "away"]) {
+    const backend = via === "own" ? "this project's backend" : "the official backend"
+    const at = (name: string, path: string, storeId: string) =>
+      `/client/${via}-${name}/${path}?storeId=${via}-${storeId}&via=${via}`
+
+    it.scoped(
+      `[CLIENT-26] this project's client pushes, pulls and pings by calls, on ${backend}`,
+      () =>
+        Effect.gen(function* () {
+          const one = (path: string) => at("one", path, "basic")
+          expect(yield* ask(one("ping"))).toEqual({})
+          expect(yield* ask(one("pull"))).toEqual({ value: [] })
+          expect(yield* ask(one("push"), events(0, 250))).toEqual({})
+          expect(yield* ask(one("pull"))).toEqual({ value: events(0, 250) })
+          expect(yield* ask(at("two", "push", "basic"), events(1, 2, { n: 1 }))).toEqual({
+            error: "ServerAheadError"
+          })
+          const large = events(250, 262, { text: "x".repeat(120_000) })
+          expect(yield* ask(one("push"), large)).toEqual({})
+          expect(yield* ask(at("two", "pull", "basic"))).toEqual({
+            value: [...events(0, 250), ...large]
+          })
+        })
+    )
+
+    it.scoped(`[CLIENT-26] and follows what others push, two of a store, on ${backend}`, () =>
+      Effect.gen(function* () {
+        const push = (from: number, to: number) =>
+          Effect.map(ask(at("writer", "push", "live"), events(from, to)), (answer) =>
+            expect(answer).toEqual({})
+          )
+        yield* push(0, 3)
+        const has = (head: number) =>
+          Effect.forEach(["first", "second"], (name) =>
+            until(ask(at(name, "state", "live")), (answer) =>
+              expect(answer).toMatchObject({ received: range(0, head) })
+            )
+          )
+        yield* ask(at("first", "follow", "live"))
+        yield* ask(at("second", "follow", "live"))
+        yield* has(3)
+        for (const from of range(2, 12)) yield* push(from, from + 1)
+        yield* has(13)
+        const states = ["first", "second"].map((name) => at(name, "state", "live"))
+        yield* has(
+          yield* untilCalled(states, 13, (event) => ask(at("writer", "push", "live"), event))
+        )
+      })
+    )
+
+    it.scoped(`[CLIENT-26] for whole stores too, on ${backend}`, () =>
+      Effect.gen(function* () {
+        const store = (name: string, rest: string) =>
+          `/store/${via}-${name}/${rest}storeId=${via}-notes&via=${via}`
+        yield* ask(store("one", "add?id=a&"))
+        yield* ask(store("two", "add?id=b&"))
+        for (const name of ["one", "two"]) {
+          yield* until(ask(store(name, "read?")), (answer) => expect(answer).toEqual(["a", "b"]))
+        }
+        yield* ask(store("one", "add?id=c&"))
+        yield* until(ask(store("two", "read?")), (answer) =>
+          expect(answer).toEqual(["a", "b", "c"])
+        )
+      })
+    )
+  }
+
+  it.scoped(
+    "[CLIENT-26][RPC-6] an object that was out of memory is called no more, until it pulls",
+    () =>
+      Effect.gen(function* () {
+        const at = (path: string) => `/client/sleeper/${path}?storeId=sleep&via=own`
+        const one = yield* other("sleep")
+        yield* one.push(events(0, 1))
+        yield* ask(at("follow"))
+        const has = (state: object) =>
+          until(ask(at("state")), (answer) => expect(answer).toMatchObject(state))
+        const head = yield* untilCalled([at("state")], 1, (event) => one.push(event))
+        yield* (yield* RpcServer).restart
+        const again = yield* other("sleep")
+        yield* again.push(events(head, head + 1))
+        yield* has({ received: [], calls: 1 })
+        yield* again.push(events(head + 1, head + 3))
+        yield* ask(at("follow"))
+        yield* has({ received: range(0, head + 3), calls: 1 })
+        yield* again.push(events(head + 3, head + 4))
+        yield* has({ received: range(0, head + 4) })
+      }).pipe(Effect.provide(leader))
   )
 })

@@ -38,8 +38,10 @@ export class CallerGone extends Schema.TaggedError<CallerGone>(
  * @category models
  */
 export interface Caller {
-  /** Hands it a page. Tried a few times. */
-  readonly update: (update: typeof DoRpcMessage.Update.Encoded) => Effect.Effect<void, CallerGone>
+  /** Hands it a page. Tried a few times. Whether anybody there may want more. */
+  readonly update: (
+    update: typeof DoRpcMessage.Update.Encoded
+  ) => Effect.Effect<boolean, CallerGone>
 }
 
 /** What is used of a namespace of objects. */
@@ -96,6 +98,8 @@ export const find = (
           callOnce(() => namespace.get(id).syncUpdateRpc(update)).pipe(
             Effect.timeout(DEADLINE),
             Effect.retry(RETRIES),
+            // LiveStore's own side answers nothing.
+            Effect.map((answer) => answer !== false),
             Effect.mapError((cause) => new CallerGone({ cause }))
           )
       })

@@ -13,6 +13,7 @@ import {
   Message,
   Refusal
 } from "@tidelog/sync-protocol"
+import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -32,7 +33,6 @@ import type { LiveServer } from "../internal/liveServer.ts"
 import { randomHex } from "../internal/randomHex.ts"
 import * as SyncAuth from "../SyncAuth.ts"
 import * as Callers from "./Callers.ts"
-import * as Codec from "./Codec.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 
 /**
@@ -324,7 +324,7 @@ const open = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule): DoRpcS
     revoke: subscriptions.revoke,
     call: (payload) =>
       Effect.gen(function* () {
-        const text = Codec.readCall(payload)
+        const text = DoRpcCodec.readCall(payload)
         const decoded = Either.flatMap(text, FrameReader.clientFrame)
         if (Either.isLeft(text) || Either.isLeft(decoded) || decoded.right._tag !== "Request") {
           return yield* Effect.dieMessage("not a call of this protocol")
@@ -335,12 +335,12 @@ const open = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule): DoRpcS
           return yield* Effect.fail(refused(frame, "UnknownRequest", message))
         }
         const admitted = yield* admit(frame)
-        if (frame.tag === DoRpcMessage.PING) return Codec.write(exitFrame(frame, Exit.void))
+        if (frame.tag === DoRpcMessage.PING) return DoRpcCodec.write(exitFrame(frame, Exit.void))
         const { live, parts } = yield* answer(admitted, text.right)
-        if (frame.tag === DoRpcMessage.PUSH) return Codec.write((yield* parts.next).frame)
+        if (frame.tag === DoRpcMessage.PUSH) return DoRpcCodec.write((yield* parts.next).frame)
         return stream(live, parts)
       }).pipe(
-        Effect.catchAll((frame) => Effect.succeed(Codec.write(frame))),
+        Effect.catchAll((frame) => Effect.succeed(DoRpcCodec.write(frame))),
         Effect.provide(Logger.json)
       )
   }
@@ -365,7 +365,7 @@ const stream = (live: LiveServer, parts: Parts) => {
       pull: (controller) =>
         run(
           Effect.map(parts.next, ({ frame, isLast }) => {
-            controller.enqueue(Codec.write(frame))
+            controller.enqueue(DoRpcCodec.write(frame))
             if (isLast) controller.close()
           })
         ),

@@ -149,7 +149,11 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
 
     const hand = Effect.fnUntraced(function* (text: string) {
       for (const page of decodePages(text).values) {
-        yield* caller.update({ _tag: "Chunk", requestId: id, values: [page] })
+        const goesOn = yield* caller.update({ _tag: "Chunk", requestId: id, values: [page] })
+        if (!goesOn) {
+          yield* Effect.zipRight(stop, forget(id))
+          return
+        }
         cursor = page.batch.at(-1)?.eventEncoded.seqNum ?? cursor
       }
       // Afterwards: a page that is handed over twice is noticed, one that was left out is not.

@@ -1,18 +1,24 @@
 /**
- * A backend of this project's, and objects of an app that are its clients through LiveStore's own packages: one
- * with `makeDoRpcSync` alone, one with a whole store. With a `url` the former is one of this project's client, over a
- * WebSocket from inside the object.
+ * A backend of this project's and one of LiveStore's, and objects of an app that are their clients: one with a client
+ * alone, one with a whole store. By which client, and on which backend, they are asked for:
+ *
+ * - `official`: LiveStore's `makeDoRpcSync`, on ours.
+ * - `own`: ours, on ours.
+ * - `away`: ours, on LiveStore's.
+ * - `socket`: our `makeCfSync` from inside the object, on the backend at the `url`.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
-import { createStoreDoPromise } from "@livestore/adapter-cloudflare"
+import { createStoreDoPromise, makeAdapter } from "@livestore/adapter-cloudflare"
 import type { SyncBackend } from "@livestore/common"
 import { EventSequenceNumber } from "@livestore/common/schema"
 import type { LiveStoreEvent } from "@livestore/common/schema"
-import type { Store } from "@livestore/livestore"
+import { createStorePromise, type Store } from "@livestore/livestore"
+import { makeDurableObject as makeOfficial } from "@livestore/sync-cf/cf-worker"
 import { handleSyncUpdateRpc, makeDoRpcSync } from "@livestore/sync-cf/client"
 import type { SyncMessage } from "@livestore/sync-cf/common"
 import { makeCfSync } from "@tidelog/sync-client"
+import * as Own from "@tidelog/sync-client/do-rpc"
 import { makeDurableObject, makeWorker } from "@tidelog/sync-worker"
 import { doRpc } from "@tidelog/sync-worker/do-rpc"
 import { DurableObject } from "cloudflare:workers"
@@ -27,8 +33,11 @@ export class SyncBackendDO extends makeDurableObject({
   doRpc: doRpc({ callers: ["CLIENT_DO", "STORE_DO"] })
 }) {}
 
+export class OfficialDO extends makeOfficial() {}
+
 interface Env {
   readonly SYNC_BACKEND_DO: DurableObjectNamespace<SyncBackendDO>
+  readonly OFFICIAL_DO: DurableObjectNamespace
   readonly CLIENT_DO: DurableObjectNamespace<ClientDO>
   readonly STORE_DO: DurableObjectNamespace<StoreDO>
 }
@@ -36,9 +45,11 @@ interface Env {
 type Backend = SyncBackend.SyncBackend<SyncMessage.SyncMetadata>
 type StubOf = Parameters<typeof makeDoRpcSync>[0]["syncBackendStub"]
 
-const stubOf = (env: Env, storeId: string) =>
-  // LiveStore names the types of another version of the platform.
-  env.SYNC_BACKEND_DO.get(env.SYNC_BACKEND_DO.idFromName(storeId)) as unknown as StubOf
+/** LiveStore names the types of another version of the platform. */
+const stubOf = (
+  namespace: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): object },
+  storeId: string
+) => namespace.get(namespace.idFromName(storeId)) as StubOf
 
 /** Whatever an Effect brings, as JSON: `{ error }` by its tag if it fails. */
 const answer = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -50,7 +61,51 @@ const answer = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.runPromise
   )
 
-/** A client by `makeDoRpcSync`, which does what a test tells it. */
+/** How an object syncs. */
+interface Way {
+  readonly storeId: string
+  readonly via: string
+  readonly url: string
+}
+
+const wayOf = ({ searchParams }: URL): Way => ({
+  storeId: searchParams.get("storeId") ?? "",
+  via: searchParams.get("via") ?? "official",
+  url: searchParams.get("url") ?? ""
+})
+
+/** The backend of an object, as LiveStore is given it. */
+const backendOf = (
+  env: Env,
+  { storeId, url, via }: Way,
+  durableObjectContext: Own.DoRpcSyncOptions["durableObjectContext"]
+) => {
+  switch (via) {
+    case "own":
+      return Own.makeDoRpcSync({
+        syncBackendStub: () => env.SYNC_BACKEND_DO.getByName(storeId),
+        durableObjectContext
+      })
+    case "away":
+      return Own.makeDoRpcSync({
+        syncBackendStub: () => stubOf(env.OFFICIAL_DO, storeId),
+        durableObjectContext,
+        checkInterval: "2 seconds"
+      })
+    case "socket":
+      return makeCfSync({ url })
+    default:
+      return makeDoRpcSync({
+        syncBackendStub: stubOf(env.SYNC_BACKEND_DO, storeId),
+        durableObjectContext
+      })
+  }
+}
+
+const handOver = (via: string | undefined, payload: unknown): Promise<unknown> =>
+  via === "own" || via === "away" ? Own.handleSyncUpdateRpc(payload) : handleSyncUpdateRpc(payload)
+
+/** A client alone, which does what a test tells it. */
 export class ClientDO extends DurableObject<Env> {
   readonly #scope = Effect.runSync(Scope.make())
   readonly #received: Array<number> = []
@@ -58,32 +113,31 @@ export class ClientDO extends DurableObject<Env> {
   /** How often it was called back. */
   #calls = 0
 
-  #connect(storeId: string, url: string | null): Promise<Backend> {
-    const make =
-      url === null
-        ? makeDoRpcSync({
-            syncBackendStub: stubOf(this.env, storeId),
-            durableObjectContext: {
-              bindingName: "CLIENT_DO",
-              durableObjectId: this.ctx.id.toString()
-            }
-          })
-        : makeCfSync({ url })
-    return make({ storeId, clientId: "client", payload: undefined }).pipe(
+  async #connect(way: Way): Promise<Backend> {
+    await this.ctx.storage.put("via", way.via)
+    const make = backendOf(this.env, way, {
+      bindingName: "CLIENT_DO",
+      durableObjectId: this.ctx.id.toString()
+    })
+    return make({ storeId: way.storeId, clientId: "client", payload: undefined }).pipe(
       Effect.provide(Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer)),
       Scope.extend(this.#scope),
       Effect.runPromise
     )
   }
 
-  async syncUpdateRpc(payload: unknown): Promise<void> {
+  async syncUpdateRpc(payload: unknown): Promise<unknown> {
     this.#calls += 1
-    await handleSyncUpdateRpc(payload)
+    return handOver(await this.ctx.storage.get<string>("via"), payload)
   }
 
   override async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url)
-    this.#backend ??= this.#connect(searchParams.get("storeId") ?? "", searchParams.get("url"))
+    // A client that only tells what it has heard begins no life of its own.
+    if (pathname === "/state") {
+      return Response.json({ received: this.#received, calls: this.#calls })
+    }
+    this.#backend ??= this.#connect(wayOf(new URL(request.url)))
     const backend = await this.#backend
     switch (pathname) {
       case "/ping":
@@ -120,7 +174,7 @@ export class ClientDO extends DurableObject<Env> {
         )
         return Response.json({})
       default:
-        return Response.json({ received: this.#received, calls: this.#calls })
+        return new Response("no such request", { status: 404 })
     }
   }
 }
@@ -129,31 +183,48 @@ export class ClientDO extends DurableObject<Env> {
 export class StoreDO extends DurableObject<Env> {
   #store: Promise<Store<typeof schema>> | undefined
 
-  #open(storeId: string) {
-    this.#store ??= createStoreDoPromise({
-      schema,
-      storeId,
-      clientId: this.ctx.id.toString().slice(0, 12),
-      sessionId: "object",
-      durableObject: { ctx: this.ctx, env: this.env, bindingName: "STORE_DO" } as never,
-      syncBackendStub: stubOf(this.env, storeId) as never,
-      livePull: true
-    })
+  #open(way: Way) {
+    const bindingName = "STORE_DO"
+    const own = { schema, storeId: way.storeId, clientId: this.ctx.id.toString().slice(0, 12) }
+    this.#store ??=
+      way.via === "official"
+        ? createStoreDoPromise({
+            ...own,
+            sessionId: "object",
+            durableObject: { ctx: this.ctx, env: this.env, bindingName } as never,
+            syncBackendStub: stubOf(this.env.SYNC_BACKEND_DO, way.storeId) as never,
+            livePull: true
+          })
+        : createStorePromise({
+            ...own,
+            adapter: makeAdapter({
+              storage: this.ctx.storage as never,
+              clientId: own.clientId,
+              sessionId: "object",
+              syncOptions: {
+                backend: backendOf(this.env, way, {
+                  bindingName,
+                  durableObjectId: this.ctx.id.toString()
+                }),
+                livePull: true
+              }
+            })
+          })
     return this.#store
   }
 
-  async syncUpdateRpc(payload: unknown): Promise<void> {
+  async syncUpdateRpc(payload: unknown): Promise<unknown> {
     // It may have slept.
-    const storeId = await this.ctx.storage.get<string>("storeId")
-    if (storeId !== undefined) await this.#open(storeId)
-    await handleSyncUpdateRpc(payload)
+    const way = await this.ctx.storage.get<Way>("way")
+    if (way !== undefined) await this.#open(way)
+    return handOver(way?.via, payload)
   }
 
   override async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url)
-    const storeId = searchParams.get("storeId") ?? ""
-    await this.ctx.storage.put("storeId", storeId)
-    const store = await this.#open(storeId)
+    const way = wayOf(new URL(request.url))
+    await this.ctx.storage.put("way", way)
+    const store = await this.#open(way)
     if (pathname === "/add") {
       store.commit(events.noteAdded({ id: searchParams.get("id") ?? "" }))
     }

@@ -1,0 +1,295 @@
+import { describe, expect, it } from "@effect/vitest"
+import { DoRpcMessage } from "@tidelog/sync-protocol"
+import type { Message } from "@tidelog/sync-protocol"
+import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
+import { Effect, Exit, Fiber, Option, Random, Scope, Stream } from "effect"
+import { handleSyncUpdateRpc } from "../src/DoRpc.ts"
+import type { SyncClient } from "../src/index.ts"
+import { CONTEXT, makeRpcClient } from "./TestBackend.ts"
+import { advance, events, page, seqNums, settle } from "./TestSocket.ts"
+
+const { PING, PULL, PUSH } = DoRpcMessage
+
+/** Every wait is half of what it may be. */
+const halfway = Effect.withRandom(Random.fixed([0.5]))
+
+/** Pulls, and what has come of it. */
+const follow = (client: SyncClient.SyncClientService, live = true) =>
+  Effect.gen(function* () {
+    const pulled: Array<number> = []
+    const pulling = yield* client.pull({ cursor: 0, backendId: Option.none(), live }).pipe(
+      Stream.runForEach((page) => Effect.sync(() => pulled.push(...seqNums(page)))),
+      Effect.forkScoped
+    )
+    yield* settle
+    return { pulled, pulling }
+  })
+
+/** Calls the object, as a backend does. Whether somebody waits for it. */
+const update = (requestId: string, page: Message.PullResponse) =>
+  Effect.zipLeft(
+    Effect.promise(() => handleSyncUpdateRpc({ _tag: "Chunk", requestId, values: [plain(page)] })),
+    settle
+  )
+
+/** As it travels. */
+const plain = ({ batch, ...page }: Message.PullResponse) => ({
+  ...page,
+  batch: batch.map(({ eventEncoded }) => ({ eventEncoded, metadata: { _tag: "None" } }))
+})
+
+describe("DoRpc", () => {
+  it.scoped("[CLIENT-26] each request is a call; a live pull names its object", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient({ payload: { authToken: "ok é" } })
+      const claims = { storeId: "store", payload: { authToken: "ok é" } }
+      const { pulled } = yield* follow(client)
+      expect(backend.only(PULL).frame.payload).toMatchObject({
+        ...claims,
+        rpcContext: { callerContext: CONTEXT }
+      })
+      backend.only(PULL).pages("live", page(0, 2, 2), page(2, 4))
+      yield* settle
+      const pushing = yield* Effect.fork(
+        client.push(events(4, 6), { backendId: Option.some("backend-1") })
+      )
+      yield* settle
+      const push = backend.only(PUSH)
+      expect(push.frame.payload).toMatchObject({ ...claims, batch: events(4, 6) })
+      push.frames(push.succeeded({}))
+      yield* Fiber.join(pushing)
+      // It is told what it has pushed.
+      expect(backend.all(PULL)).toHaveLength(1)
+      expect(yield* update("live", page(4, 6))).toBe(true)
+      expect(pulled).toEqual([1, 2, 3, 4, 5, 6])
+      expect(yield* client.status.get).toMatchObject({
+        _tag: "Online",
+        transport: "do-rpc",
+        unconfirmed: 0
+      })
+    })
+  )
+
+  it.scoped("[CLIENT-26] a pull that is not live names nobody, and ends", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      const { pulled, pulling } = yield* follow(client, false)
+      expect(backend.only(PULL).frame.payload).not.toHaveProperty("rpcContext")
+      backend.only(PULL).pages("once", page(0, 3))
+      yield* Fiber.join(pulling)
+      expect(pulled).toEqual([1, 2, 3])
+      expect(yield* update("once", page(3, 4))).toBe(false)
+    })
+  )
+
+  it.scoped("[CLIENT-26] an answer may be cut and joined anywhere", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      const { pulled, pulling } = yield* follow(client, false)
+      const call = backend.only(PULL)
+      const bytes = [call.chunk("x", page(0, 2, 2)), call.chunk("x", page(2, 4)), call.succeeded()]
+        .map((frame) => Array.from(DoRpcCodec.write(frame)))
+        .flat()
+      for (let from = 0; from < bytes.length; from += 7) {
+        call.write(Uint8Array.from(bytes.slice(from, from + 7)))
+      }
+      call.end()
+      yield* settle
+      yield* Fiber.join(pulling)
+      expect(pulled).toEqual([1, 2, 3, 4])
+    })
+  )
+
+  it.scoped("[CLIENT-26] what comes before the answer has ended is not missed", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      const { pulled } = yield* follow(client)
+      const call = backend.only(PULL)
+      call.write(DoRpcCodec.write(call.chunk("early", page(0, 2, 2))))
+      yield* settle
+      // Ahead of the backlog: it comes again.
+      expect(yield* update("early", page(4, 5))).toBe(true)
+      call.write(DoRpcCodec.write(call.chunk("early", page(2, 5))))
+      call.write(DoRpcCodec.write(call.succeeded()))
+      call.end()
+      yield* settle
+      expect(yield* update("early", page(4, 5))).toBe(true)
+      expect(yield* update("early", page(5, 6))).toBe(true)
+      expect(pulled).toEqual([1, 2, 3, 4, 5, 6])
+      yield* advance("1 minute")
+      expect(backend.only(PULL).from).toBe(6)
+    })
+  )
+
+  it.scoped("[CLIENT-26][CLIENT-4] a page that leaves a gap makes it pull from before that", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      const { pulled } = yield* follow(client)
+      backend.only(PULL).pages("live", page(0, 2))
+      yield* settle
+      yield* update("live", page(3, 4))
+      expect(pulled).toEqual([1, 2])
+      const again = backend.only(PULL)
+      expect(again.from).toBe(2)
+      again.pages("again", page(2, 4))
+      yield* settle
+      expect(pulled).toEqual([1, 2, 3, 4])
+      expect(yield* update("live", page(4, 5))).toBe(false)
+      expect(yield* update("again", page(4, 5))).toBe(true)
+      expect(pulled).toEqual([1, 2, 3, 4, 5])
+    })
+  )
+
+  it.scoped("[CLIENT-26] it asks again each minute, under another name, and never pings", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      const { pulled } = yield* follow(client)
+      backend.only(PULL).pages("first", page(0, 2))
+      yield* settle
+      yield* advance(59_999)
+      expect(backend.all(PULL)).toHaveLength(1)
+      yield* advance(1)
+      const second = backend.only(PULL)
+      expect(second.from).toBe(2)
+      // Until there is an answer it is told under the old one.
+      expect(yield* update("first", page(2, 3))).toBe(true)
+      second.pages("second", page(2, 4))
+      yield* settle
+      expect(yield* update("first", page(4, 5))).toBe(false)
+      expect(yield* update("second", page(4, 5))).toBe(true)
+      expect(pulled).toEqual([1, 2, 3, 4, 5])
+      yield* advance("59 seconds")
+      expect(backend.all(PING)).toHaveLength(1)
+      const ids = backend.calls.map(({ frame }) => frame.id)
+      expect(new Set(ids).size).toBe(ids.length)
+    })
+  )
+
+  it.scoped("[CLIENT-26] as often as it is told", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient({}, "5 minutes")
+      yield* follow(client)
+      backend.only(PULL).pages("live", page(0, 2))
+      yield* settle
+      yield* advance(299_999)
+      expect(backend.all(PULL)).toHaveLength(1)
+      yield* advance(1)
+      expect(backend.only(PULL).from).toBe(2)
+    })
+  )
+
+  it.scoped("[CLIENT-26] a call that fails, or breaks off, is made again by a new stub", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      const { pulled } = yield* follow(client)
+      const broken = backend.only(PULL)
+      broken.write(DoRpcCodec.write(broken.chunk("broken", page(0, 2))))
+      yield* settle
+      broken.end()
+      yield* settle
+      expect(yield* update("broken", page(2, 3))).toBe(false)
+      yield* advance("5 seconds")
+      expect(backend.only(PULL).from).toBe(2)
+      backend.only(PULL).fail(new Error("the object was reset: secret"))
+      yield* settle
+      yield* advance("5 seconds")
+      const pushing = yield* Effect.fork(
+        client.push(events(4, 5), { backendId: Option.some("backend-1") })
+      )
+      yield* settle
+      backend.only(PUSH).fail(new Error("the object was reset: secret"))
+      yield* settle
+      yield* advance("5 seconds")
+      const push = backend.only(PUSH)
+      push.frames(push.succeeded({}))
+      yield* Fiber.join(pushing)
+      const call = backend.only(PULL)
+      call.pages("whole", page(2, 5))
+      yield* settle
+      expect(pulled).toEqual([1, 2, 3, 4, 5])
+      expect(backend.stubs()).toBe(backend.calls.length)
+      expect(JSON.stringify(yield* client.status.get)).not.toContain("secret")
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-26][CLIENT-1] a backend that is down is asked again, ever later", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      yield* follow(client)
+      backend.isDown = true
+      backend.only(PULL).fail(new Error("down"))
+      yield* advance("1 minute")
+      const tries = backend.all(PULL).length
+      expect(tries).toBeGreaterThan(4)
+      expect(tries).toBeLessThan(12)
+      expect(yield* client.isConnected.get).toBe(false)
+      backend.isDown = false
+      yield* advance("30 seconds")
+      backend.only(PULL).pages("up", page(0, 1))
+      yield* settle
+      expect(yield* client.isConnected.get).toBe(true)
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-26] one that takes 30 s for a part of an answer is left", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      yield* follow(client)
+      backend.only(PULL).pages("live", page(0, 1))
+      yield* settle
+      yield* advance("1 minute")
+      const stuck = backend.only(PULL)
+      stuck.write(DoRpcCodec.write(stuck.chunk("stuck", page(1, 2))))
+      yield* settle
+      yield* advance("30 seconds")
+      expect(stuck.isLeft).toBe(true)
+      yield* advance("1 second")
+      expect(backend.only(PULL).from).toBe(2)
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-26] what is no answer ends the connection", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      yield* follow(client)
+      for (const answer of [Uint8Array.of(0xc1, 0xc1), DoRpcCodec.write("hello")]) {
+        backend.only(PULL).write(answer)
+        yield* settle
+        yield* advance("10 seconds")
+      }
+      backend.only(PULL).frames({})
+      yield* settle
+      yield* advance("10 seconds")
+      backend.only(PULL).pages("live", page(0, 1))
+      yield* advance("1 second")
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online", confirmed: 1 })
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-26][CLIENT-19] with its client all is over, and nobody waits", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { backend, client } = yield* Scope.extend(makeRpcClient(), scope)
+      yield* Scope.extend(follow(client), scope)
+      const call = backend.only(PULL)
+      call.write(DoRpcCodec.write(call.chunk("over", page(0, 2))))
+      yield* settle
+      expect(yield* update("over", page(2, 3))).toBe(true)
+      yield* Scope.close(scope, Exit.void)
+      yield* settle
+      expect(call.isLeft).toBe(true)
+      expect(yield* update("over", page(3, 4))).toBe(false)
+      const before = backend.calls.length
+      yield* advance("10 minutes")
+      expect(backend.calls).toHaveLength(before)
+    })
+  )
+
+  it.effect("[CLIENT-26] what is no update is nobody's", () =>
+    Effect.gen(function* () {
+      for (const payload of [undefined, null, "", {}, { requestId: "x", values: [] }]) {
+        expect(yield* Effect.promise(() => handleSyncUpdateRpc(payload))).toBe(false)
+      }
+    })
+  )
+})

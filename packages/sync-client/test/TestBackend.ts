@@ -1,0 +1,174 @@
+/** A backend's object whose other end is the test: each call is kept, and the test says how it is answered. */
+import { DoRpcMessage, Frame } from "@tidelog/sync-protocol"
+import type { Message } from "@tidelog/sync-protocol"
+import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
+import { Effect, Either, Option, Schema } from "effect"
+import { DoRpcSocket } from "../src/DoRpc.ts"
+import { SyncClient } from "../src/index.ts"
+import { settle } from "./TestSocket.ts"
+
+const decodeRequest = Schema.decodeSync(Schema.parseJson(Frame.Request))
+const decodePull = Schema.decodeUnknownSync(DoRpcMessage.PullRequest)
+const encodePage = Schema.encodeSync(DoRpcMessage.PullResponse)
+
+/** One call, as the backend has it. */
+export class TestCall {
+  readonly frame: Frame.Request
+  /** What the caller is given. */
+  readonly answer: Promise<unknown>
+  isAnswered = false
+  isLeft = false
+  private settled: (answer: unknown) => void = () => {}
+  private failed: (error: Error) => void = () => {}
+  private controller: ReadableStreamDefaultController<Uint8Array> | undefined
+
+  constructor(bytes: Uint8Array) {
+    this.frame = decodeRequest(Either.getOrThrow(DoRpcCodec.readCall(bytes)))
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.settled = resolve
+      this.failed = reject
+    })
+    // As the platform's: whoever does not wait for it any more says so.
+    this.answer = Object.assign(answer, {
+      [Symbol.dispose]: () => {
+        this.isLeft = true
+      }
+    })
+  }
+
+  fail(error: Error): void {
+    this.isAnswered = true
+    this.failed(error)
+  }
+
+  get pull(): DoRpcMessage.PullRequest {
+    return decodePull(this.frame.payload)
+  }
+
+  /** The number of the event that a pull goes on from; 0 if from the start. */
+  get from(): number {
+    return Option.match(this.pull.cursor, {
+      onNone: () => 0,
+      onSome: ({ eventSequenceNumber }) => eventSequenceNumber
+    })
+  }
+
+  /** Answers with frames, all at once. */
+  frames(...frames: ReadonlyArray<unknown>): void {
+    this.isAnswered = true
+    for (const frame of frames) this.settled(DoRpcCodec.write(frame))
+  }
+
+  /** Writes bytes of a stream, which is the answer from the first ones on. */
+  write(bytes: Uint8Array): void {
+    if (this.controller === undefined) {
+      this.isAnswered = true
+      this.settled(
+        new ReadableStream<Uint8Array>({
+          start: (controller) => {
+            this.controller = controller
+          },
+          cancel: () => {
+            this.isLeft = true
+          }
+        })
+      )
+    }
+    this.controller?.enqueue(bytes)
+  }
+
+  end(): void {
+    this.controller?.close()
+  }
+
+  chunk(rpcRequestId: string, ...pages: ReadonlyArray<Message.PullResponse>) {
+    const values = pages.map((page) => encodePage({ ...page, rpcRequestId }))
+    return { _tag: "Chunk", requestId: this.frame.id, values }
+  }
+
+  succeeded(value?: unknown) {
+    const exit = value === undefined ? { _tag: "Success" } : { _tag: "Success", value }
+    return { _tag: "Exit", requestId: this.frame.id, exit }
+  }
+
+  /** Answers a pull: its pages, and its end. */
+  pages(rpcRequestId: string, ...pages: ReadonlyArray<Message.PullResponse>): void {
+    for (const page of pages) this.write(DoRpcCodec.write(this.chunk(rpcRequestId, page)))
+    this.write(DoRpcCodec.write(this.succeeded()))
+    this.end()
+  }
+}
+
+/** Every call that the client under test has made. */
+export interface TestBackend {
+  readonly calls: ReadonlyArray<TestCall>
+  readonly all: (tag: string) => ReadonlyArray<TestCall>
+  /** The only one of a kind that waits for an answer. */
+  readonly only: (tag: string) => TestCall
+  /** How many stubs were asked for. */
+  readonly stubs: () => number
+  readonly stub: () => { readonly rpc: (call: Uint8Array) => Promise<unknown> }
+  /** Whether a call fails at once. */
+  isDown: boolean
+}
+
+export const makeBackend = (): TestBackend => {
+  const calls: Array<TestCall> = []
+  let stubs = 0
+  const backend: TestBackend = {
+    calls,
+    isDown: false,
+    stubs: () => stubs,
+    all: (tag) => calls.filter(({ frame }) => frame.tag === tag),
+    only: (tag) => {
+      const [call, ...others] = backend.all(tag).filter((call) => !call.isAnswered && !call.isLeft)
+      if (call === undefined || others.length > 0) {
+        throw new Error(`${others.length + (call === undefined ? 0 : 1)} calls of ${tag} are open`)
+      }
+      return call
+    },
+    stub: () => {
+      stubs += 1
+      return {
+        rpc: (bytes: Uint8Array) => {
+          const call = new TestCall(bytes)
+          calls.push(call)
+          if (backend.isDown) call.fail(new Error("no such object: secret"))
+          else if (call.frame.tag === DoRpcMessage.PING) call.frames(call.succeeded({}))
+          return call.answer
+        }
+      }
+    }
+  }
+  return backend
+}
+
+/** This object, as the backend finds it. */
+export const CONTEXT = { bindingName: "STORE_DO", durableObjectId: "0123" }
+
+/** A client by calls, used and online. */
+export const makeRpcClient = (
+  options?: Partial<SyncClient.Options>,
+  checkInterval?: DoRpcSocket.Options["checkInterval"]
+) =>
+  Effect.gen(function* () {
+    const backend = makeBackend()
+    const client = yield* SyncClient.make({
+      url: "wss://sync.test",
+      storeId: "store",
+      broadcastStatus: false,
+      timings: { pingAfter: Infinity },
+      ...options
+    }).pipe(
+      Effect.provide(
+        DoRpcSocket.layer({
+          syncBackendStub: backend.stub,
+          durableObjectContext: CONTEXT,
+          checkInterval
+        })
+      )
+    )
+    yield* client.reconnect
+    yield* settle
+    return { client, backend }
+  })
