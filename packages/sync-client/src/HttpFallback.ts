@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpSocket from "./HttpSocket.ts"
+import { remaining } from "./internal/remaining.ts"
 
 /**
  * @since 0.1.0
@@ -44,15 +45,15 @@ export const make = (
     cameOnline.unsafeClose()
     const construct = yield* HttpSocket.make(options)
     let wait = FIRST_WAIT
-    let due = (yield* Clock.currentTimeMillis) + wait
+    let since = yield* Clock.currentTimeMillis
 
     const again = <A, E>(attempt: Effect.Effect<A, E>): Effect.Effect<A> =>
       Effect.gen(function* () {
-        const left = due - (yield* Clock.currentTimeMillis)
-        yield* Effect.raceFirst(Effect.sleep(Math.max(0, left)), cameOnline.await)
+        const left = remaining(wait, { since, now: yield* Clock.currentTimeMillis })
+        yield* Effect.raceFirst(Effect.sleep(left), cameOnline.await)
         cameOnline.unsafeClose()
         wait = Math.min(wait * 2, LONGEST_WAIT)
-        due = (yield* Clock.currentTimeMillis) + wait
+        since = yield* Clock.currentTimeMillis
         return yield* attempt
       }).pipe(Effect.eventually)
 

@@ -323,7 +323,6 @@ export const make = (options: {
     lost: () => {
       wire = undefined
       id = undefined
-      askAt = undefined
       if (ended !== undefined) return
       owed = false
       fruitless = 0

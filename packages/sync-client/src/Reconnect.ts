@@ -16,6 +16,7 @@ import * as Backoff from "./Backoff.ts"
 import * as Blocked from "./Blocked.ts"
 import * as Connection from "./Connection.ts"
 import type { HttpFallback } from "./HttpFallback.ts"
+import { remaining } from "./internal/remaining.ts"
 import * as Renewal from "./Renewal.ts"
 import type { StatusBoard } from "./StatusBoard.ts"
 import * as SyncSocket from "./SyncSocket.ts"
@@ -236,8 +237,8 @@ export const run = (
         })
         yield* go.await
         // An app that asks again whenever it is refused asks no more than once a second.
-        const again = yield* Clock.currentTimeMillis
-        yield* Effect.sleep(Math.max(0, startedAt + spacing - again))
+        const asksAt = yield* Clock.currentTimeMillis
+        yield* Effect.sleep(remaining(spacing, { since: startedAt, now: asksAt }))
         continue
       }
 
@@ -246,7 +247,7 @@ export const run = (
       // One that answered, and did not last, is tried again at once, and then no more.
       const isFirst = isStable || (worked === "answered" && failures === 0)
       failures = isStable || mayRenew ? 0 : failures + 1
-      const soonest = Math.max(0, startedAt + spacing - now)
+      const soonest = remaining(spacing, { since: startedAt, now })
       const wait =
         failures > 0 && !isFirst
           ? ((yield* backoff.next) ?? backoffMax)

@@ -7,6 +7,7 @@
 import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
 import type * as Refusal from "@tidelog/sync-protocol/Refusal"
 import * as Effect from "effect/Effect"
+import { remaining } from "./internal/remaining.ts"
 import type { PushFailure } from "./PendingPush.ts"
 import type { EventTooLarge } from "./SyncClientError.ts"
 import type { Rejection } from "./SyncStatus.ts"
@@ -67,8 +68,9 @@ export const make = (options: {
         if (rejected === undefined || first === undefined || !isAgain(rejected.event, first)) {
           return Effect.void
         }
-        const wait = rejected.at + after - clock.unsafeCurrentTimeMillis()
-        return wait <= 0 ? Effect.void : Effect.raceFirst(Effect.sleep(wait), retried.await)
+        const now = clock.unsafeCurrentTimeMillis()
+        const wait = remaining(after, { since: rejected.at, now })
+        return wait === 0 ? Effect.void : Effect.raceFirst(Effect.sleep(wait), retried.await)
       }),
     failed: (event, error) =>
       Effect.clockWith((clock) => {

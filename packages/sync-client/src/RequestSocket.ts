@@ -149,12 +149,9 @@ class RequestSocket extends EventTarget {
       say: (text) => this.say(text),
       interval: this.via.interval
     })
-    const forget = Effect.sync(() => {
-      if (this.pulls.get(request.id) === entry) this.pulls.delete(request.id)
-    })
-    const entry = Object.assign(pull, { end: () => {} })
-    this.pulls.set(request.id, entry)
-    entry.end = this.run(Effect.ensuring(pull.run, forget))
+    const forget = Effect.sync(() => this.pulls.delete(request.id))
+    const end = this.run(Effect.ensuring(pull.run, forget))
+    this.pulls.set(request.id, { ...pull, end })
   }
 }
 

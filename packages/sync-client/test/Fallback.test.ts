@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { HttpMessage } from "@tidelog/sync-protocol"
-import { Effect, Exit, Fiber, Option, Random, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Option, Random, Scope, Stream } from "effect"
 import type { Device, SyncClient, SyncStatus } from "../src/index.ts"
 import { makeHttp, only } from "./TestHttp.ts"
 import { advance, answer, events, makeClient, page, seqNums, settle } from "./TestSocket.ts"
@@ -288,6 +288,38 @@ describe("a client that may go over HTTP", () => {
       yield* answer(server)
       yield* advance("1 second")
       expect(yield* client.status.get).toMatchObject({ _tag: "Online", transport: "ws" })
+    })
+  )
+
+  it.scoped("[CLIENT-24][CLIENT-18] where a renewal succeeds in the same moment, one is left", () =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const { client, http, refuse, server } = yield* start({
+        payload: () => ({ expiresAt: now + 120_000 }),
+        timings: { renewBefore: "1 minute" }
+      })
+      http.pulls = (pull) => pull.pages(page(0, 0))
+      yield* refuse
+      yield* advance("30 seconds")
+      http.pings = "silent"
+      yield* advance("30 seconds")
+      const [pinged] = http.open(PING)
+      const socket = server.latest
+      expect(server.sockets).toHaveLength(2)
+      socket.answersPings = false
+      socket.accept()
+      yield* settle
+      pinged?.frames([pinged.succeeded({ _tag: "SyncMessage.Pong" })])
+      socket.sayText(`{"_tag":"Pong"}`)
+      yield* settle
+      socket.answersPings = true
+      http.pings = "answered"
+      yield* advance("10 seconds")
+      const asked = http.requests.length
+      yield* advance("20 seconds")
+      const isOverHttp = (yield* client.status.get).transport === "http"
+      expect(http.requests.length > asked).toBe(isOverHttp)
+      expect(socket.closedWith === undefined).toBe(!isOverHttp)
     })
   )
 

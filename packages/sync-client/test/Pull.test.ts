@@ -530,6 +530,25 @@ describe("Pull", () => {
     })
   )
 
+  it.scoped("[CLIENT-8] what came over another connection is acknowledged to nobody", () =>
+    Effect.gen(function* () {
+      const { client, server, socket } = yield* makeOnline()
+      const { pages, take } = yield* pullSlowly(client)
+      const large = (index: number) => page(index * 500, index * 500 + 500)
+      for (let index = 0; index < 8; index++) socket.page("1", large(index))
+      yield* settle
+      const acknowledged = socket.acks.length
+      expect(acknowledged).toBeLessThan(8)
+      const second = yield* loseAndReturn(server)
+      yield* take(8)
+      expect(pages.flatMap(seqNums)).toHaveLength(4_000)
+      expect([socket.acks.length, second.acks]).toEqual([acknowledged, []])
+      second.page(second.pulls[0]?.id ?? "", large(8))
+      yield* settle
+      expect(second.acks).toHaveLength(1)
+    })
+  )
+
   const bringNothing: ReadonlyArray<
     readonly [
       string,

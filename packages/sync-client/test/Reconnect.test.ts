@@ -429,25 +429,46 @@ describe("Reconnect", () => {
     })
   )
 
-  it.scoped("[CLIENT-2] a clock that is set back makes nobody wait for what it has lost", () =>
+  it.scoped(
+    "[CLIENT-2][CLIENT-25] a clock that is set back makes nobody wait for what it has lost",
+    () =>
+      Effect.gen(function* () {
+        const clock = yield* Effect.clock
+        let lost = 0
+        const setBack: Clock.Clock = {
+          [Clock.ClockTypeId]: Clock.ClockTypeId,
+          unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() - lost,
+          unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+          currentTimeMillis: Effect.sync(() => clock.unsafeCurrentTimeMillis() - lost),
+          currentTimeNanos: clock.currentTimeNanos,
+          sleep: (duration) => clock.sleep(duration)
+        }
+        const { client, server, socket } = yield* Effect.withClock(makeOnline(), setBack)
+        yield* Effect.forkScoped(
+          Stream.runDrain(client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+        )
+        yield* settle
+        socket.fail("1", { _tag: "UnknownError", cause: { name: "PullRejected", message: "no" } })
+        yield* advance("5 seconds")
+        lost = 3_600_000
+        yield* advance("1 minute")
+        expect(socket.pulls).toHaveLength(2)
+        socket.answersPings = false
+        lost *= 2
+        yield* advance("1 minute")
+        expect(socket.closedWith).toBe(1000)
+        expect(server.sockets.length).toBeGreaterThan(1)
+      })
+  )
+
+  it.scoped("[CLIENT-15] what a pull starts from is on the server", () =>
     Effect.gen(function* () {
-      const clock = yield* Effect.clock
-      let lost = 0
-      const setBack: Clock.Clock = {
-        [Clock.ClockTypeId]: Clock.ClockTypeId,
-        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() - lost,
-        unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-        currentTimeMillis: Effect.sync(() => clock.unsafeCurrentTimeMillis() - lost),
-        currentTimeNanos: clock.currentTimeNanos,
-        sleep: (duration) => clock.sleep(duration)
-      }
-      const { server, socket } = yield* Effect.withClock(makeOnline(), setBack)
-      yield* advance("5 seconds")
-      socket.answersPings = false
-      lost = 3_600_000
-      yield* advance("30 seconds")
-      expect(socket.closedWith).toBe(1000)
-      expect(server.sockets.length).toBeGreaterThan(1)
+      const { client } = yield* makeOnline()
+      yield* Effect.forkScoped(
+        Stream.runDrain(client.pull({ cursor: 7, backendId: Option.some("backend-1"), live: true }))
+      )
+      yield* advance("1 second")
+      expect(yield* client.status.get).toMatchObject({ confirmed: 7, unconfirmed: 0 })
     })
   )
 

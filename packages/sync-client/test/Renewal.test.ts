@@ -123,6 +123,17 @@ describe("an authorisation that ends", () => {
     })
   )
 
+  it.scoped("[CLIENT-18] not before the connection is five seconds old", () =>
+    Effect.gen(function* () {
+      const { server, socket } = yield* start()
+      socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(6_000) })
+      yield* advance(4_999)
+      expect(server.sockets).toHaveLength(1)
+      yield* advance(1)
+      expect(server.sockets).toHaveLength(2)
+    })
+  )
+
   it.scoped("[CLIENT-18] as the payload itself says, if that is sooner", () =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis

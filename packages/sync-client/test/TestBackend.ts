@@ -18,6 +18,7 @@ export class TestCall {
   readonly answer: Promise<unknown>
   isAnswered = false
   isLeft = false
+  isCancelled = false
   private settled: (answer: unknown) => void = () => {}
   private failed: (error: Error) => void = () => {}
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined
@@ -69,7 +70,7 @@ export class TestCall {
             this.controller = controller
           },
           cancel: () => {
-            this.isLeft = true
+            this.isCancelled = true
           }
         })
       )
