@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Mailbox from "effect/Mailbox"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { Transport } from "./SyncStatus.ts"
+import type { Transport } from "./SyncStatus.ts"
 
 /**
  * How a connection ended.
@@ -44,7 +44,11 @@ export const LOST = 1006
 export const lost = (reason: string, options?: { readonly broken: boolean }): ConnectionEnd =>
   new ConnectionEnd({ code: LOST, reason, broken: options?.broken ?? false })
 
-const isTransport = Schema.is(Transport)
+/** A `RequestSocket` says what it is. By hand: the Schema is code that every app would carry. */
+const transportOf = (socket: object): Transport => {
+  const transport = "transport" in socket ? socket.transport : undefined
+  return transport === "http" || transport === "do-rpc" ? transport : "ws"
+}
 
 /**
  * An open WebSocket. None of its members throws.
@@ -146,7 +150,7 @@ export const open = (options: {
       })
     }
     const rest: Omit<SyncSocket, "onText"> = {
-      transport: "transport" in socket && isTransport(socket.transport) ? socket.transport : "ws",
+      transport: transportOf(socket),
       incoming,
       end,
       send: (text: string) => {
