@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { Limits } from "@tidelog/sync-protocol"
+import type { Frame, Limits } from "@tidelog/sync-protocol"
+import * as Predicate from "effect/Predicate"
 import * as RateLimit from "./RateLimit.ts"
 
 /**
@@ -61,3 +62,14 @@ export const make = (): SenderRates => {
     }
   }
 }
+
+/**
+ * How many events a request has, if it is a push: before it is decoded. `push`: the tag of those.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const eventsOf = ({ payload, tag }: Frame.Request, push: string): number =>
+  tag === push && Predicate.isRecord(payload) && Array.isArray(payload["batch"])
+    ? payload["batch"].length
+    : 0

@@ -31,6 +31,7 @@ import { expiryOf } from "../internal/expiry.ts"
 import { isTooBig } from "../internal/frame.ts"
 import type { LiveServer } from "../internal/liveServer.ts"
 import { randomHex } from "../internal/randomHex.ts"
+import { eventsOf } from "../SenderRates.ts"
 import * as SyncAuth from "../SyncAuth.ts"
 import * as Callers from "./Callers.ts"
 import * as Subscriptions from "./Subscriptions.ts"
@@ -112,11 +113,6 @@ const TAGS: ReadonlySet<string> = new Set([DoRpcMessage.PULL, DoRpcMessage.PUSH,
 /** By whose rule a request is refused that may not be made. */
 const rejectionOf = ({ tag }: Frame.Request): Refusal.RefusalName =>
   tag === DoRpcMessage.PUSH ? "PushRejected" : "PullRejected"
-
-const eventsOf = ({ payload, tag }: Frame.Request): number =>
-  tag === DoRpcMessage.PUSH && Predicate.isRecord(payload) && Array.isArray(payload["batch"])
-    ? payload["batch"].length
-    : 0
 
 /** Where a pull starts. */
 const cursorOf = ({ payload }: Frame.Request): LogEvent.SeqNum =>
@@ -245,7 +241,7 @@ const open = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule): DoRpcS
     }
     const sender = `rpc ${JSON.stringify(session.identity ?? null)}`
     const now = yield* Clock.currentTimeMillis
-    if (!host.rates.take(sender, eventsOf(frame), limits, now)) {
+    if (!host.rates.take(sender, eventsOf(frame, DoRpcMessage.PUSH), limits, now)) {
       return yield* refuse(
         frame,
         session,

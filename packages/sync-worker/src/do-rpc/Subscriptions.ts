@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { Session } from "../Connection.ts"
 import type { Connection } from "../Connection.ts"
 import type { DoRpcHost } from "../DoRpcTransport.ts"
+import { isExit } from "../internal/frame.ts"
 import type { LiveServer } from "../internal/liveServer.ts"
 import * as Refusals from "../internal/refusals.ts"
 import { isOf } from "../internal/revocation.ts"
@@ -167,7 +168,7 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
       while (true) {
         const text = frames.shift()
         if (text === undefined || !isServed) return
-        yield* text.startsWith(EXIT_PREFIX) ? end("the log has another history now") : hand(text)
+        yield* isExit(text) ? end("the log has another history now") : hand(text)
       }
     }).pipe(
       Effect.catchTag("CallerGone", ({ cause }) =>
@@ -265,6 +266,3 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
       })
   }
 }
-
-/** As `FrameText` begins every `Exit`. */
-const EXIT_PREFIX = `{"_tag":"Exit"`
