@@ -26,8 +26,10 @@ import type { Session } from "./Connection.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Backlog from "./internal/backlog.ts"
 import { isTooBig } from "./internal/frame.ts"
+import { findFull } from "./internal/liveServer.ts"
 import type { LiveServer, StartFailed } from "./internal/liveServer.ts"
 import * as Refusals from "./internal/refusals.ts"
+import { eventsOf } from "./SenderRates.ts"
 import type { SenderRates } from "./SenderRates.ts"
 
 /**
@@ -42,8 +44,6 @@ export interface Host {
   readonly rates: SenderRates
   /** Of the frames that wait for the server to start. */
   readonly backlog: Backlog.Backlog
-  /** Whether there is room for one more. */
-  readonly hasRoom: (live: LiveServer) => boolean
 }
 
 /** Seconds after which a client may try again. */
@@ -145,11 +145,6 @@ const toServer = (frame: Frame.Request): Frame.Request | undefined => {
   }
 }
 
-const eventsOf = ({ payload, tag }: Frame.Request): number =>
-  tag === HttpMessage.PUSH && Predicate.isRecord(payload) && Array.isArray(payload["batch"])
-    ? payload["batch"].length
-    : 0
-
 /** Who sends a request: whoever the app says it is, or else where it comes from. */
 const senderOf = (request: Request, { identity }: Session): string =>
   identity === undefined || identity === null
@@ -242,12 +237,11 @@ export const answer = (
     if (isTooBig(text, limits.maxFrameBytes)) {
       return yield* refuseHttp(413, `a request may have ${limits.maxFrameBytes} bytes`)
     }
-    if (!host.hasRoom(live)) {
-      const reason = `the store has ${limits.maxSockets} connections, and takes no more just now`
-      return yield* postpone(frame, session, reason, backendId)
-    }
+    const full = findFull(live)
+    if (full !== undefined) return yield* postpone(frame, session, full, backendId)
     const now = yield* Clock.currentTimeMillis
-    if (!isAgain && !host.rates.take(senderOf(request, session), eventsOf(frame), limits, now)) {
+    const events = eventsOf(frame, HttpMessage.PUSH)
+    if (!isAgain && !host.rates.take(senderOf(request, session), events, limits, now)) {
       return yield* tooFast(frame, session, limits, backendId)
     }
     const exchange = yield* Exchange.open(server, session, known, text.length)

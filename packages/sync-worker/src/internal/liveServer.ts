@@ -128,6 +128,15 @@ export const start =
     )
   }
 
+/** Why it takes no more connections just now, if it does not. */
+export const findFull = ({
+  connections,
+  limits
+}: Pick<LiveServer, "connections" | "limits">): string | undefined =>
+  connections.size >= limits.maxSockets
+    ? `the store has ${limits.maxSockets} connections, and takes no more just now`
+    : undefined
+
 /** Ends a server that is not used any more. */
 export const letGo = ({ dispose, storeId }: LiveServer): Effect.Effect<void> =>
   Effect.annotateLogs(Farewell.letGo(dispose), { storeId })
