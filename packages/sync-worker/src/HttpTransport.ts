@@ -28,8 +28,9 @@ import * as Backlog from "./internal/backlog.ts"
 import { isTooBig } from "./internal/frame.ts"
 import { findFull } from "./internal/liveServer.ts"
 import type { LiveServer, StartFailed } from "./internal/liveServer.ts"
+import { annotateOwner, ownerOf } from "./internal/owner.ts"
 import * as Refusals from "./internal/refusals.ts"
-import { eventsOf } from "./SenderRates.ts"
+import { describeRates, eventsOf } from "./SenderRates.ts"
 import type { SenderRates } from "./SenderRates.ts"
 
 /**
@@ -77,7 +78,7 @@ const refuse = (
       requestId: frame.id,
       refusal: refusal.name,
       reason: refusal.message,
-      ...Refusals.ownerOf(session)
+      ...ownerOf(session)
     }),
     Effect.map(() =>
       answerWith([exitText(frame, Exit.fail(Refusal.toUnknownError(refusal)))], status, headers)
@@ -118,7 +119,7 @@ const postpone = (
         { "retry-after": RETRY_AFTER }
       )
     : Effect.logWarning("request put off").pipe(
-        Effect.annotateLogs({ requestId: frame.id, reason, ...Refusals.ownerOf(session) }),
+        Effect.annotateLogs({ requestId: frame.id, reason, ...ownerOf(session) }),
         Effect.map(() =>
           answerWith([
             FrameText.chunk(frame.id, FrameText.pullResponse("", { _tag: "MoreUnknown" }, known)),
@@ -207,7 +208,7 @@ export const answer = (
   text: string
 ): Effect.Effect<Response> => {
   const refuseHttp = (status: number, reason: string) =>
-    Effect.annotateLogs(Refusals.answerHttp(request, { status, reason }), Refusals.ownerOf(session))
+    annotateOwner(session)(Refusals.answerHttp(request, { status, reason }))
 
   /** `known`: the request as the server knows it. `isAgain`: whether it was with a log that is no more. */
   const ask = (
@@ -285,7 +286,7 @@ const tooFast = (
   limits: Limits.LimitsService,
   backendId: SyncError.BackendId
 ): Effect.Effect<Response> => {
-  const message = `a client may send ${limits.framesPerSecond} requests and push ${limits.eventsPerSecond} events a second; try again later`
+  const message = describeRates(limits)
   return frame.tag === HttpMessage.PULL
     ? postpone(frame, session, message, backendId)
     : refuse(frame, session, new Refusal.Refusal({ name: "RateLimited", message }), 429, {

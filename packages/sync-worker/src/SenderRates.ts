@@ -73,3 +73,12 @@ export const eventsOf = ({ payload, tag }: Frame.Request, push: string): number 
   tag === push && Predicate.isRecord(payload) && Array.isArray(payload["batch"])
     ? payload["batch"].length
     : 0
+
+/**
+ * The rates in words, for whom they are too slow.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const describeRates = (limits: Limits.LimitsService): string =>
+  `a client may send ${limits.framesPerSecond} requests and push ${limits.eventsPerSecond} events a second; try again later`

@@ -21,6 +21,7 @@ import * as Backlog from "./internal/backlog.ts"
 import * as LiveServer from "./internal/liveServer.ts"
 import * as ObjectAlarm from "./internal/objectAlarm.ts"
 import * as Operations from "./internal/operations.ts"
+import { annotateOwner } from "./internal/owner.ts"
 import * as Refusals from "./internal/refusals.ts"
 import * as Sleeping from "./internal/sleeping.ts"
 import * as Sockets from "./internal/sockets.ts"
@@ -111,7 +112,7 @@ export const make = <E>(options: {
     Either.match(ForwardHeaders.pick(request, forwardHeaders), {
       onLeft: (error) =>
         Effect.logError("forwardHeaders failed", Cause.fail(error)).pipe(
-          Effect.annotateLogs(Refusals.ownerOf(grant)),
+          annotateOwner(grant),
           Effect.as(undefined)
         ),
       onRight: (headers) => Effect.succeed({ ...grant, headers })
@@ -212,10 +213,7 @@ export const make = <E>(options: {
     const session = yield* sessionOf(grant, request)
     if (session === undefined) {
       const refusal = { status: 500, reason: "the server made a mistake" }
-      return yield* Effect.annotateLogs(
-        Refusals.answerHttp(request, refusal),
-        Refusals.ownerOf(grant)
-      )
+      return yield* annotateOwner(grant)(Refusals.answerHttp(request, refusal))
     }
     const text = yield* Effect.promise(() => request.text())
     return yield* HttpTransport.answer(
@@ -314,10 +312,7 @@ export const make = <E>(options: {
 
 /** Refuses a connection in words that its client can read. */
 const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reason: string) =>
-  Effect.annotateLogs(
-    Refusals.answerUpgrade(Handshake.CloseCode[name], reason),
-    Refusals.ownerOf(grant)
-  )
+  annotateOwner(grant)(Refusals.answerUpgrade(Handshake.CloseCode[name], reason))
 
 const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws", "http"]
 
@@ -328,8 +323,5 @@ const refuseTransport = (request: Request, grant: Grant.Grant, transport: Transp
   const reason = `this backend does not take the transport ${transport}`
   return transport === "ws"
     ? Effect.provide(refuse(grant, "badRequest", reason), Logger.json)
-    : Effect.annotateLogs(
-        Refusals.answerHttp(request, { status: 400, reason }),
-        Refusals.ownerOf(grant)
-      )
+    : annotateOwner(grant)(Refusals.answerHttp(request, { status: 400, reason }))
 }

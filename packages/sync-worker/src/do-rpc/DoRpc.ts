@@ -31,7 +31,7 @@ import { expiryOf } from "../internal/expiry.ts"
 import { isTooBig } from "../internal/frame.ts"
 import type { LiveServer } from "../internal/liveServer.ts"
 import { randomHex } from "../internal/randomHex.ts"
-import { eventsOf } from "../SenderRates.ts"
+import { describeRates, eventsOf } from "../SenderRates.ts"
 import * as SyncAuth from "../SyncAuth.ts"
 import * as Callers from "./Callers.ts"
 import * as Subscriptions from "./Subscriptions.ts"
@@ -242,12 +242,7 @@ const open = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule): DoRpcS
     const sender = `rpc ${JSON.stringify(session.identity ?? null)}`
     const now = yield* Clock.currentTimeMillis
     if (!host.rates.take(sender, eventsOf(frame, DoRpcMessage.PUSH), limits, now)) {
-      return yield* refuse(
-        frame,
-        session,
-        "RateLimited",
-        `a caller may push ${limits.eventsPerSecond} events a second; push again later`
-      )
+      return yield* refuse(frame, session, "RateLimited", describeRates(limits))
     }
     return { live, parts: yield* Effect.provide(begin(live, admitted, text.length), live.runtime) }
   })

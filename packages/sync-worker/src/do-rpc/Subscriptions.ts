@@ -15,7 +15,7 @@ import type { Connection } from "../Connection.ts"
 import type { DoRpcHost } from "../DoRpcTransport.ts"
 import { isExit } from "../internal/frame.ts"
 import type { LiveServer } from "../internal/liveServer.ts"
-import * as Refusals from "../internal/refusals.ts"
+import { ownerOf } from "../internal/owner.ts"
 import { isOf } from "../internal/revocation.ts"
 import * as Callers from "./Callers.ts"
 
@@ -143,7 +143,7 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
     /** Says why, and forgets it. */
     const end = (reason: string, cause: Cause.Cause<unknown> = Cause.empty) =>
       Effect.logWarning("subscription ended", cause).pipe(
-        Effect.annotateLogs({ reason, ...Refusals.ownerOf(session) }),
+        Effect.annotateLogs({ reason, ...ownerOf(session) }),
         Effect.zipRight(stop),
         Effect.zipRight(forget(id))
       )

@@ -18,7 +18,7 @@ import { StoreId } from "../StoreId.ts"
 import { SyncServer } from "../SyncServer.ts"
 import type { SyncServerService } from "../SyncServer.ts"
 import * as Farewell from "./farewell.ts"
-import * as Refusals from "./refusals.ts"
+import { ownerOf } from "./owner.ts"
 import * as Sleeping from "./sleeping.ts"
 import * as Sockets from "./sockets.ts"
 
@@ -160,7 +160,7 @@ export const putOff = (socket: WebSocket, reason: string): Effect.Effect<void> =
     const attachment = Attachment.decode(socket.deserializeAttachment())
     const owner = Either.match(attachment, {
       onLeft: () => ({}),
-      onRight: ({ session }) => Refusals.ownerOf(session)
+      onRight: ({ session }) => ownerOf(session)
     })
     const code = Handshake.CloseCode.tryAgainLater
     Sockets.close(socket, code, reason)
