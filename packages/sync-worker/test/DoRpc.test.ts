@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { eventually } from "./support/eventually.ts"
 import { accepted, ended, failed, refused, serverAhead } from "./support/frames.ts"
 import { exitOf, HttpClient } from "./support/HttpClient.ts"
-import { startServer } from "./support/server.ts"
+import { bundle, startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 import type { Json } from "./support/WireClient.ts"
 
@@ -148,6 +148,11 @@ describe("a call", () => {
     })
   })
 
+  it("[RPC-2] has nothing in a bundle that does not import it", async () => {
+    expect(await bundle("./rpcWorker.ts")).toContain("syncUpdateRpc")
+    expect(await bundle("./worker.ts")).not.toContain("syncUpdateRpc")
+  })
+
   it("[RPC-2] reaches no other store than that of the object", async () => {
     const ann = callerOf("ann", "mine")
     await callerOf("ann", "yours").push(events(1))
@@ -169,6 +174,31 @@ describe("a call", () => {
     const bob = { payload: { as: "bob" } }
     expect(lastOf(await ann.push(events(1), bob))).toEqual(accepted)
     expect(seqNumsOf(await ann.pull(bob))).toEqual([1])
+  })
+
+  it("[RPC-3] is refused where what the rule returns has ended", async () => {
+    const ann = callerOf("ann", "expired")
+    const reason = "the credentials have expired"
+    expect(lastOf(await ann.push(events(1)))).toEqual(refused("PushRejected", reason))
+    expect(lastOf(await ann.pull(ME))).toEqual(refused("PullRejected", reason))
+  })
+
+  it("[LIMIT-1] is refused if it is too large", async () => {
+    const ann = callerOf("ann", "large")
+    const large = events(1).map((event) => ({ ...event, args: "x".repeat(500_000) }))
+    expect(lastOf(await ann.push(large))).toEqual(
+      refused("InvalidRequest", "a call may have 500000 bytes")
+    )
+  })
+
+  it("[LIMIT-8] is refused if its caller pushes too much, and nobody else's is", async () => {
+    const ann = callerOf("ann", "rated")
+    for (const from of [1, 1_001, 2_001, 3_001]) {
+      expect(lastOf(await ann.push(events(from, from + 999)))).toEqual(accepted)
+    }
+    const batch = events(4_001, 4_500)
+    expect(lastOf(await ann.push(batch))).toMatchObject(refused("RateLimited"))
+    expect(lastOf(await ann.push(batch, { payload: { as: "bob" } }))).toEqual(accepted)
   })
 
   it.each([
