@@ -336,6 +336,12 @@ describe("the log behind", () => {
     })
     await leaving.body?.getReader().read()
     left.abort()
+    // At once, and not only when its time is over.
+    await eventually(async () => {
+      const body = JSON.stringify({ storeId: "long", operation: { _tag: "Info" } })
+      const info = await ask("/admin?", "long", { method: "POST", body })
+      expect(info).toContain(`"sockets":0`)
+    })
     const answer = await http.send(http.pullFrame())
     expect(seqNumsOf(answer)).toEqual(range(1, 10_000))
     expect(exitOf(answer)).toEqual(ended)
@@ -459,6 +465,9 @@ describe("trouble", () => {
 describe("rates", () => {
   it("[HTTP-6] hold back who pushes too much, and nobody else", async () => {
     const [ann, bob] = [client("rated events"), client("rated events", { as: "bob" })]
+    // One that is too large is refused as that, and costs nothing.
+    const large = await ann.send(ann.pushFrame(events(1, 101)))
+    expect(exitOf(large)).toMatchObject(refused("BatchTooLarge"))
     expect(exitOf(await ann.send(ann.pushFrame(events(1, 5))))).toEqual(accepted)
     const refusal = await ann.send(ann.pushFrame(events(6, 9)))
     expect([refusal.status, refusal.headers.get("retry-after")]).toEqual([429, "5"])
