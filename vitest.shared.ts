@@ -5,6 +5,8 @@
  */
 export const sharedTest = (name: string) => ({
   include: ["test/**/*.test.ts"],
+  // No test waits for real time longer than it has to, but a busy machine makes each step cost some.
+  testTimeout: 30_000,
   reporters: ["default", "json"],
   outputFile: { json: `test-results/${name}.json` }
 })

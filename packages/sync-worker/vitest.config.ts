@@ -1,4 +1,7 @@
 import { defineConfig } from "vitest/config"
 import { sharedTest } from "../../vitest.shared.ts"
 
-export default defineConfig({ test: sharedTest("sync-worker") })
+export default defineConfig({
+  // A process runs one file after another, and reads Effect and the sources once for all of them.
+  test: { ...sharedTest("sync-worker"), isolate: false }
+})

@@ -8,88 +8,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { InvalidEvents, NotAtHead, OperationError, StoreUnavailable } from "./AdminError.ts"
 import type { LogReplaced, StorageError } from "./EventLog.ts"
 import type { PushError } from "./Pushes.ts"
 import { StoreInfo } from "./StoreAdmin.ts"
 import type { StoreAdmin } from "./StoreAdmin.ts"
-
-/**
- * The store cannot be reached, or its storage does not answer. An operation that changes it may
- * have taken effect all the same; every one of them may be repeated.
- *
- * @since 0.1.0
- * @category errors
- */
-export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>(
-  "@tidelog/sync-worker/StoreUnavailable"
-)("StoreUnavailable", { message: Schema.String }, { identifier: "StoreUnavailable" }) {}
-
-/**
- * There is no store of this id.
- *
- * @since 0.1.0
- * @category errors
- */
-export class StoreNotFound extends Schema.TaggedError<StoreNotFound>(
-  "@tidelog/sync-worker/StoreNotFound"
-)(
-  "StoreNotFound",
-  {
-    message: Schema.String.pipe(
-      Schema.propertySignature,
-      Schema.withConstructorDefault(() => "there is no store of this id")
-    )
-  },
-  { identifier: "StoreNotFound" }
-) {}
-
-/**
- * The events do not continue the store's log. `head`: where it ends.
- *
- * @since 0.1.0
- * @category errors
- */
-export class NotAtHead extends Schema.TaggedError<NotAtHead>("@tidelog/sync-worker/NotAtHead")(
-  "NotAtHead",
-  { head: LogEvent.SeqNum, message: Schema.String },
-  { identifier: "NotAtHead" }
-) {
-  /** @since 0.1.0 */
-  static readonly at = (head: LogEvent.SeqNum): NotAtHead =>
-    new NotAtHead({
-      head,
-      message: `the store's log ends at ${head}; the events do not continue it`
-    })
-}
-
-/**
- * What was sent is no chain of events that can be stored.
- *
- * @since 0.1.0
- * @category errors
- */
-export class InvalidEvents extends Schema.TaggedError<InvalidEvents>(
-  "@tidelog/sync-worker/InvalidEvents"
-)("InvalidEvents", { message: Schema.String }) {}
-
-/**
- * Why an operation was not done.
- *
- * @since 0.1.0
- * @category errors
- */
-export const OperationError = Schema.Union(
-  StoreUnavailable,
-  StoreNotFound,
-  NotAtHead,
-  InvalidEvents
-)
-
-/**
- * @since 0.1.0
- * @category errors
- */
-export type OperationError = typeof OperationError.Type
 
 /**
  * Some of a store's events, as the texts of their `PulledEvent`s, each on a line of its own.
@@ -431,11 +354,13 @@ export const answer = (
     Effect.flatMap(({ operation, storeId }) =>
       Effect.flatMap(Effect.exit(operate(storeId, operation)), (exit) =>
         // Each operation's answer is written by its own Schema; their union has lost which is which.
+        // That cannot fail: `Result` and `OperationError` are the types that these Schemas write.
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion
         Effect.orDie(Schema.serializeExit(operation as OperationOf<Result, unknown>, exit))
       )
     ),
     Effect.catchTag("StoreUnavailable", (error) =>
+      // Nor can that: a text is all that it has.
       Exit.fail(error).pipe(encodeFailure, Effect.orDie)
     ),
     Effect.map((exit) => JSON.stringify(exit))

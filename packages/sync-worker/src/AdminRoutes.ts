@@ -171,7 +171,7 @@ const builtOf = (options: AdminOptions): AnswerOf => {
     known.get(key)
     ?? (adminStorage === undefined
       ? makeAnswerOf(options, layerAdminStorage(storage))
-      : // However it fails, it is told in the same way.
+      : // It may well fail: `makeOwnAnswerOf` catches that, and tells every cause in the same way.
         // @effect-diagnostics-next-line anyUnknownInErrorContext:off
         makeOwnAnswerOf(options, Layer.orDie(adminStorage)))
   known.set(key, answerOf)

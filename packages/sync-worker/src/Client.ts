@@ -1,11 +1,14 @@
 /**
- * One client: a connection, its open pulls, and what is left of its rates.
+ * One client: a connection, its open pulls, what is left of its rates, and how its requests end.
  *
  * @since 0.1.0
  */
-import { FrameText } from "@tidelog/sync-protocol"
-import type { Dialect, Frame, LogEvent } from "@tidelog/sync-protocol"
+import { FrameText, LogEvent, Refusal } from "@tidelog/sync-protocol"
+import type { Dialect, Frame, SyncError } from "@tidelog/sync-protocol"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Connection, SubscriptionState } from "./Connection.ts"
+import { annotateOwner } from "./internal/owner.ts"
 import * as Turns from "./internal/turns.ts"
 import type * as RateLimit from "./RateLimit.ts"
 
@@ -113,4 +116,91 @@ export const sendAccepted = (
   requestId: Frame.RequestId
 ): void => {
   if (open) connection.send(FrameText.exit(requestId, dialect.accepted))
+}
+
+/**
+ * Names the connection in the log: what ends it may have been done for another one, or for none.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const asOf = (client: Client) => annotateOwner(client.connection.session)
+
+/**
+ * Fails a request of a client, and says so in the log (SPEC: REFUSE-4).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const refuse = (
+  client: Client,
+  requestId: Frame.RequestId,
+  refusal: Refusal.Refusal
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    // Nobody is there to be refused.
+    if (!client.open) return Effect.void
+    sendExit(client, requestId, Exit.fail(Refusal.toUnknownError(refusal)))
+    return Effect.logWarning("request refused").pipe(
+      Effect.annotateLogs({ requestId, refusal: refusal.name, reason: refusal.message }),
+      asOf(client)
+    )
+  })
+
+/**
+ * Fails a request of a client that is for another log than this, and says so in the log (SPEC: REFUSE-4).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const refuseOtherLog = (
+  client: Client,
+  requestId: Frame.RequestId,
+  error: SyncError.BackendIdMismatchError
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!client.open) return Effect.void
+    sendExit(client, requestId, Exit.fail(error))
+    return logOtherLog(client, requestId, error)
+  })
+
+/**
+ * Says in the log that a request was for another log than this.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const logOtherLog = (
+  client: Client,
+  requestId: Frame.RequestId,
+  { _tag: refusal, expected, received }: SyncError.BackendIdMismatchError
+): Effect.Effect<void> =>
+  Effect.logWarning("request refused").pipe(
+    Effect.annotateLogs({ requestId, refusal, expected, received }),
+    asOf(client)
+  )
+
+/**
+ * What a request claims about its connection, if it claims anything that is not so (SPEC: HAND-6).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const findFalseClaim = (
+  client: Client,
+  claims: { readonly storeId: string; readonly payload?: unknown }
+): Refusal.Refusal | undefined => {
+  const { payload, storeId } = client.connection.session
+  if (claims.storeId !== storeId) {
+    return new Refusal.Refusal({
+      name: "StoreMismatch",
+      message: "this connection was opened for another store"
+    })
+  }
+  return claims.payload === undefined || LogEvent.isSameJson(claims.payload, payload)
+    ? undefined
+    : new Refusal.Refusal({
+        name: "StoreMismatch",
+        message: "this connection was opened with another payload"
+      })
 }

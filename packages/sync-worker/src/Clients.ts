@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Dialect, Handshake, LogEvent, Refusal, SyncError } from "@tidelog/sync-protocol"
+import { Dialect, Handshake, SyncError } from "@tidelog/sync-protocol"
 import type { Frame, Limits } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -112,7 +112,7 @@ export const make = (options: {
       clients.delete(client.connection)
       client.connection.close(code, reason)
       return Effect.logWarning("connection closed").pipe(Effect.annotateLogs({ code, reason }))
-    }).pipe(asOf(client))
+    }).pipe(Client.asOf(client))
 
   const otherLog = new SyncError.BackendIdMismatchError({
     expected: log.backendId,
@@ -124,7 +124,7 @@ export const make = (options: {
     for (const { cursor, requestId } of client.subscriptions.values()) {
       if (cursor > tail.head() && delivery.remove(client, requestId)) {
         Client.sendExit(client, requestId, Exit.fail(otherLog))
-        ended.push(logOtherLog(client, requestId, otherLog))
+        ended.push(Client.logOtherLog(client, requestId, otherLog))
       }
     }
     return ended.length === 0 ? Effect.void : Effect.all(ended, { discard: true })
@@ -164,13 +164,13 @@ export const make = (options: {
 
   const closeUnreadable: Clients["closeUnreadable"] = (client) => (error) =>
     Effect.zipRight(
-      asOf(client)(Effect.logError(error.message, Cause.fail(error))),
+      Client.asOf(client)(Effect.logError(error.message, Cause.fail(error))),
       close(client, Handshake.CloseCode.tryAgainLater, "the log cannot be read just now")
     )
 
   const closeMistaken: Clients["closeMistaken"] = (client) => (defect) =>
     Effect.zipRight(
-      asOf(client)(Effect.logError("a connection could not be served", Cause.die(defect))),
+      Client.asOf(client)(Effect.logError("a connection could not be served", Cause.die(defect))),
       close(client, Handshake.CloseCode.internalError, "the server made a mistake")
     )
 
@@ -181,7 +181,7 @@ export const make = (options: {
         LogReplaced: () => closeReplaced
       }),
       Effect.catchAllDefect(closeMistaken(client)),
-      asOf(client)
+      Client.asOf(client)
     )
 
   const pumpEach = (some: Iterable<Client.Client>, urgent: boolean) => {
@@ -266,87 +266,3 @@ const timesOf = ({ connection, pullBy }: Client.Client): Deadline.Times => ({
   expiresAt: connection.session.expiresAt,
   pullBy
 })
-
-/**
- * Names the connection in the log: what ends it may have been done for another one, or for none.
- *
- * @since 0.1.0
- * @category operations
- */
-export const asOf = (client: Client.Client) => {
-  const { connectionId, storeId } = client.connection.session
-  return Effect.annotateLogs({ storeId, connectionId })
-}
-
-/**
- * Fails a request of a client, and says so in the log (SPEC: REFUSE-4).
- *
- * @since 0.1.0
- * @category operations
- */
-export const refuse = (
-  client: Client.Client,
-  requestId: Frame.RequestId,
-  refusal: Refusal.Refusal
-): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    // Nobody is there to be refused.
-    if (!client.open) return Effect.void
-    Client.sendExit(client, requestId, Exit.fail(Refusal.toUnknownError(refusal)))
-    return Effect.logWarning("request refused").pipe(
-      Effect.annotateLogs({ requestId, refusal: refusal.name, reason: refusal.message }),
-      asOf(client)
-    )
-  })
-
-/**
- * Fails a request of a client that is for another log than this, and says so in the log (SPEC: REFUSE-4).
- *
- * @since 0.1.0
- * @category operations
- */
-export const refuseOtherLog = (
-  client: Client.Client,
-  requestId: Frame.RequestId,
-  error: SyncError.BackendIdMismatchError
-): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    if (!client.open) return Effect.void
-    Client.sendExit(client, requestId, Exit.fail(error))
-    return logOtherLog(client, requestId, error)
-  })
-
-const logOtherLog = (
-  client: Client.Client,
-  requestId: Frame.RequestId,
-  { _tag: refusal, expected, received }: SyncError.BackendIdMismatchError
-): Effect.Effect<void> =>
-  Effect.logWarning("request refused").pipe(
-    Effect.annotateLogs({ requestId, refusal, expected, received }),
-    asOf(client)
-  )
-
-/**
- * What a request claims about its connection, if it claims anything that is not so (SPEC: HAND-6).
- *
- * @since 0.1.0
- * @category operations
- */
-export const findFalseClaim = (
-  client: Client.Client,
-  claims: { readonly storeId: string; readonly payload?: unknown }
-): Refusal.Refusal | undefined => {
-  const { payload, storeId } = client.connection.session
-  if (claims.storeId !== storeId) {
-    return new Refusal.Refusal({
-      name: "StoreMismatch",
-      message: "this connection was opened for another store"
-    })
-  }
-  return claims.payload === undefined || LogEvent.isSameJson(claims.payload, payload)
-    ? undefined
-    : new Refusal.Refusal({
-        name: "StoreMismatch",
-        message: "this connection was opened with another payload"
-      })
-}

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as AdminError from "./AdminError.ts"
 import * as AdminOperation from "./AdminOperation.ts"
 import * as AdminStorage from "./AdminStorage.ts"
 import type { EventLog, StorageError } from "./EventLog.ts"
@@ -238,6 +239,7 @@ export const layerStoreObjects = (
     StoreObjects,
     Effect.map(CloudflareEnv, (env) => ({
       send: Effect.fnUntraced(function* (storeId, operation) {
+        // Made by the admin routes, of JSON whose depth they have looked at: it can be written as JSON.
         const text = yield* Effect.orDie(AdminOperation.encode({ storeId, operation }))
         const answer = yield* storeObjects(env, options).pipe(
           Effect.flatMap((objectOf) => Effect.tryPromise(() => objectOf(storeId).admin(text))),
@@ -249,7 +251,7 @@ export const layerStoreObjects = (
           ),
           Effect.mapError(
             () =>
-              new AdminOperation.StoreUnavailable({
+              new AdminError.StoreUnavailable({
                 message: "the store cannot be reached just now"
               })
           )

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Connection, Session } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
+import { isExit } from "./internal/frame.ts"
 import type { SyncServerService } from "./SyncServer.ts"
 
 /**
@@ -45,9 +46,6 @@ const DEADLINE = Duration.seconds(30)
 
 /** A reader that takes no next page in this time has left: the platform does not always tell. */
 const PATIENCE = Duration.seconds(60)
-
-/** As `FrameText` begins every `Exit`. */
-const EXIT_PREFIX = `{"_tag":"Exit"`
 
 /**
  * Begins to answer a request. `size`: characters of the frame that it came in.
@@ -121,7 +119,7 @@ export const open = (
       if (text === undefined) {
         return closed === undefined ? Effect.zipRight(wait, take) : Effect.succeed(closed)
       }
-      if (text.startsWith(EXIT_PREFIX)) return Effect.as(leave, { _tag: "Exit" as const, text })
+      if (isExit(text)) return Effect.as(leave, { _tag: "Exit" as const, text })
       // It may have been read ahead, before the end of the authorisation.
       if (Deadline.isExpired(session, clock)) {
         return Effect.as(leave, { _tag: "Closed" as const, ...Deadline.expired })

@@ -26,8 +26,11 @@ import type { Session } from "./Connection.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Backlog from "./internal/backlog.ts"
 import { isTooBig } from "./internal/frame.ts"
+import { findFull } from "./internal/liveServer.ts"
 import type { LiveServer, StartFailed } from "./internal/liveServer.ts"
+import { annotateOwner, ownerOf } from "./internal/owner.ts"
 import * as Refusals from "./internal/refusals.ts"
+import { describeRates, eventsOf } from "./SenderRates.ts"
 import type { SenderRates } from "./SenderRates.ts"
 
 /**
@@ -42,8 +45,6 @@ export interface Host {
   readonly rates: SenderRates
   /** Of the frames that wait for the server to start. */
   readonly backlog: Backlog.Backlog
-  /** Whether there is room for one more. */
-  readonly hasRoom: (live: LiveServer) => boolean
 }
 
 /** Seconds after which a client may try again. */
@@ -77,7 +78,7 @@ const refuse = (
       requestId: frame.id,
       refusal: refusal.name,
       reason: refusal.message,
-      ...Refusals.ownerOf(session)
+      ...ownerOf(session)
     }),
     Effect.map(() =>
       answerWith([exitText(frame, Exit.fail(Refusal.toUnknownError(refusal)))], status, headers)
@@ -118,7 +119,7 @@ const postpone = (
         { "retry-after": RETRY_AFTER }
       )
     : Effect.logWarning("request put off").pipe(
-        Effect.annotateLogs({ requestId: frame.id, reason, ...Refusals.ownerOf(session) }),
+        Effect.annotateLogs({ requestId: frame.id, reason, ...ownerOf(session) }),
         Effect.map(() =>
           answerWith([
             FrameText.chunk(frame.id, FrameText.pullResponse("", { _tag: "MoreUnknown" }, known)),
@@ -144,11 +145,6 @@ const toServer = (frame: Frame.Request): Frame.Request | undefined => {
       return undefined
   }
 }
-
-const eventsOf = ({ payload, tag }: Frame.Request): number =>
-  tag === HttpMessage.PUSH && Predicate.isRecord(payload) && Array.isArray(payload["batch"])
-    ? payload["batch"].length
-    : 0
 
 /** Who sends a request: whoever the app says it is, or else where it comes from. */
 const senderOf = (request: Request, { identity }: Session): string =>
@@ -212,7 +208,7 @@ export const answer = (
   text: string
 ): Effect.Effect<Response> => {
   const refuseHttp = (status: number, reason: string) =>
-    Effect.annotateLogs(Refusals.answerHttp(request, { status, reason }), Refusals.ownerOf(session))
+    annotateOwner(session)(Refusals.answerHttp(request, { status, reason }))
 
   /** `known`: the request as the server knows it. `isAgain`: whether it was with a log that is no more. */
   const ask = (
@@ -242,12 +238,11 @@ export const answer = (
     if (isTooBig(text, limits.maxFrameBytes)) {
       return yield* refuseHttp(413, `a request may have ${limits.maxFrameBytes} bytes`)
     }
-    if (!host.hasRoom(live)) {
-      const reason = `the store has ${limits.maxSockets} connections, and takes no more just now`
-      return yield* postpone(frame, session, reason, backendId)
-    }
+    const full = findFull(live)
+    if (full !== undefined) return yield* postpone(frame, session, full, backendId)
     const now = yield* Clock.currentTimeMillis
-    if (!isAgain && !host.rates.take(senderOf(request, session), eventsOf(frame), limits, now)) {
+    const events = eventsOf(frame, HttpMessage.PUSH)
+    if (!isAgain && !host.rates.take(senderOf(request, session), events, limits, now)) {
       return yield* tooFast(frame, session, limits, backendId)
     }
     const exchange = yield* Exchange.open(server, session, known, text.length)
@@ -291,7 +286,7 @@ const tooFast = (
   limits: Limits.LimitsService,
   backendId: SyncError.BackendId
 ): Effect.Effect<Response> => {
-  const message = `a client may send ${limits.framesPerSecond} requests and push ${limits.eventsPerSecond} events a second; try again later`
+  const message = describeRates(limits)
   return frame.tag === HttpMessage.PULL
     ? postpone(frame, session, message, backendId)
     : refuse(frame, session, new Refusal.Refusal({ name: "RateLimited", message }), 429, {

@@ -8,7 +8,7 @@ import type { Frame, Limits, Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Client from "./Client.ts"
-import * as Clients from "./Clients.ts"
+import type * as Clients from "./Clients.ts"
 import type { EventLogService } from "./EventLog.ts"
 import type { Head } from "./Head.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
@@ -94,7 +94,7 @@ export const make = (options: {
     request: Message.PullRequest
   ) {
     const { requestId } = subscription
-    const error = yield* Clients.asOf(client)(check(client, request))
+    const error = yield* Client.asOf(client)(check(client, request))
     // It may have been interrupted while it was checked, and then has its answer.
     if (client.subscriptions.get(requestId) !== subscription) return
     if (error === undefined) {
@@ -103,15 +103,15 @@ export const make = (options: {
     }
     client.subscriptions.delete(requestId)
     yield* error._tag === "Refusal"
-      ? Clients.refuse(client, requestId, error)
-      : Clients.refuseOtherLog(client, requestId, error)
+      ? Client.refuse(client, requestId, error)
+      : Client.refuseOtherLog(client, requestId, error)
   })
 
   return {
     open: (client, requestId, request) =>
       Effect.suspend(() => {
         if (client.subscriptions.size >= limits.maxSubscriptions) {
-          return Clients.refuse(
+          return Client.refuse(
             client,
             requestId,
             new Refusal.Refusal({
@@ -132,7 +132,7 @@ export const make = (options: {
         client.subscriptions.set(requestId, subscription)
         return Effect.catchTags(serve(client, subscription, request), {
           StorageError: clients.closeUnreadable(client),
-          LogReplaced: () => Clients.asOf(client)(clients.closeReplaced),
+          LogReplaced: () => Client.asOf(client)(clients.closeReplaced),
           // A pull that is refused is never asked for again; one whose connection is closed is.
           HookTimeout: ({ message }) =>
             clients.close(client, Handshake.CloseCode.tryAgainLater, message)

@@ -24,6 +24,7 @@ import type {
 } from "./EventLog.ts"
 import type { Head } from "./Head.ts"
 import { toEntry } from "./internal/entry.ts"
+import { ownerOf } from "./internal/owner.ts"
 import * as Turns from "./internal/turns.ts"
 import type { SyncHooksService } from "./SyncHooks.ts"
 import type { Tail } from "./Tail.ts"
@@ -256,9 +257,7 @@ const logStorageError = (error: StorageError, session: Session | undefined) =>
 
 /** Names the connection in the log, if there is one. */
 const asOf = (session: Session | undefined) =>
-  Effect.annotateLogs(
-    session === undefined ? {} : { storeId: session.storeId, connectionId: session.connectionId }
-  )
+  Effect.annotateLogs(session === undefined ? {} : ownerOf(session))
 
 const toIso = (millis: number): string => DateTime.formatIso(DateTime.unsafeMake(millis))
 

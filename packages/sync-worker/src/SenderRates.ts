@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { Limits } from "@tidelog/sync-protocol"
+import type { Frame, Limits } from "@tidelog/sync-protocol"
+import * as Predicate from "effect/Predicate"
 import * as RateLimit from "./RateLimit.ts"
 
 /**
@@ -61,3 +62,23 @@ export const make = (): SenderRates => {
     }
   }
 }
+
+/**
+ * How many events a request has, if it is a push: before it is decoded. `push`: the tag of those.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const eventsOf = ({ payload, tag }: Frame.Request, push: string): number =>
+  tag === push && Predicate.isRecord(payload) && Array.isArray(payload["batch"])
+    ? payload["batch"].length
+    : 0
+
+/**
+ * The rates in words, for whom they are too slow.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const describeRates = (limits: Limits.LimitsService): string =>
+  `a client may send ${limits.framesPerSecond} requests and push ${limits.eventsPerSecond} events a second; try again later`

@@ -77,7 +77,7 @@ export interface StoreAdmin {
     size: PageSize
   ) => Effect.Effect<ReadonlyArray<LogEntry>, ReadError>
 
-  /** Appends events with the times that they have from elsewhere. Clients see them as any others. */
+  /** Appends events of another log, and keeps their times. Clients see them as any others. */
   readonly restore: (
     events: NonEmptyReadonlyArray<Message.PulledEvent>
   ) => Effect.Effect<void, PushError>

@@ -10,8 +10,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Logger from "effect/Logger"
-import * as Predicate from "effect/Predicate"
-import * as AdminOperation from "./AdminOperation.ts"
 import * as Attachment from "./Attachment.ts"
 import type { Session } from "./Connection.ts"
 import type { DoRpcServer, DoRpcTransport } from "./DoRpcTransport.ts"
@@ -22,6 +20,8 @@ import * as Activations from "./internal/activations.ts"
 import * as Backlog from "./internal/backlog.ts"
 import * as LiveServer from "./internal/liveServer.ts"
 import * as ObjectAlarm from "./internal/objectAlarm.ts"
+import * as Operations from "./internal/operations.ts"
+import { annotateOwner } from "./internal/owner.ts"
 import * as Refusals from "./internal/refusals.ts"
 import * as Sleeping from "./internal/sleeping.ts"
 import * as Sockets from "./internal/sockets.ts"
@@ -112,7 +112,7 @@ export const make = <E>(options: {
     Either.match(ForwardHeaders.pick(request, forwardHeaders), {
       onLeft: (error) =>
         Effect.logError("forwardHeaders failed", Cause.fail(error)).pipe(
-          Effect.annotateLogs(Refusals.ownerOf(grant)),
+          annotateOwner(grant),
           Effect.as(undefined)
         ),
       onRight: (headers) => Effect.succeed({ ...grant, headers })
@@ -132,16 +132,18 @@ export const make = <E>(options: {
       const reason = "payload, identity and headers are too large to be kept with the connection"
       return yield* refuse(grant, "payloadTooLarge", reason)
     }
-    if (live.connections.size >= limits.maxSockets) {
-      const reason = `the store has ${limits.maxSockets} connections, and takes no more just now`
-      return yield* refuse(grant, "tryAgainLater", reason)
-    }
+    const full = LiveServer.findFull(live)
+    if (full !== undefined) return yield* refuse(grant, "tryAgainLater", full)
     const { 0: client, 1: socket } = new WebSocketPair()
     state.acceptWebSocket(socket)
     visited.add(live)
     yield* live.server.connect(LiveServer.open(live, socket, session))
     return new Response(null, { status: 101, webSocket: client })
   })
+
+  /** The server of a store, for a client that comes without a socket. */
+  const activate = (storeId: Handshake.StoreId) =>
+    Effect.tap(activations.get(storeId), (live) => visited.add(live))
 
   const rates = SenderRates.make()
 
@@ -151,7 +153,7 @@ export const make = <E>(options: {
         storage: state.storage,
         rates,
         storeId: () => options.name,
-        activate: (storeId) => Effect.tap(activations.get(storeId), (live) => visited.add(live))
+        activate
       })
     : undefined
 
@@ -211,18 +213,14 @@ export const make = <E>(options: {
     const session = yield* sessionOf(grant, request)
     if (session === undefined) {
       const refusal = { status: 500, reason: "the server made a mistake" }
-      return yield* Effect.annotateLogs(
-        Refusals.answerHttp(request, refusal),
-        Refusals.ownerOf(grant)
-      )
+      return yield* annotateOwner(grant)(Refusals.answerHttp(request, refusal))
     }
     const text = yield* Effect.promise(() => request.text())
     return yield* HttpTransport.answer(
       {
         rates,
         backlog,
-        activate: Effect.tap(activations.get(grant.storeId), (live) => visited.add(live)),
-        hasRoom: ({ connections, limits }) => connections.size < limits.maxSockets
+        activate: activate(grant.storeId)
       },
       request,
       session,
@@ -232,128 +230,13 @@ export const make = <E>(options: {
 
   const closeDue = Sleeping.closeDue(state)
 
-  /** Everything that is left of the object. Its alarm goes with it only on newer platforms. */
-  const deleteAll = Effect.tryPromise(() => state.storage.deleteAlarm()).pipe(
-    Effect.zipRight(Effect.tryPromise(() => state.storage.deleteAll())),
-    Effect.ignoreLogged,
-    Effect.zipRight(Effect.sync(alarm.gone)),
-    Effect.provide(Logger.json)
-  )
-
-  const run = (
-    { runtime, server }: LiveServer.LiveServer,
-    storeId: Handshake.StoreId,
-    operation: AdminOperation.Operation
-  ) =>
-    AdminOperation.run(server.admin, operation).pipe(
-      Effect.annotateLogs({ storeId }),
-      Effect.provide(runtime)
-    )
-
-  /**
-   * Ends an access at once, whatever the storage does: nothing is started for it, and so nothing is
-   * made. If the server is just starting, those who wait for it are let in first: a socket that is
-   * closed before the response that opens it is out stays half open for seconds.
-   */
-  const revoke = (storeId: Handshake.StoreId, operation: AdminOperation.Revoke) =>
-    Effect.suspend(() => {
-      const current = activations.current()
-      if (current !== undefined) return run(current, storeId, operation)
-      const sleeping = Effect.zipWith(
-        Sleeping.revoke(state, operation.identity),
-        doRpc?.revoke(operation.identity) ?? Effect.succeed(0),
-        (sockets, subscriptions) => sockets + subscriptions
-      )
-      return Effect.flatMap(sleeping, (closed) => {
-        const pending = activations.pending()
-        if (pending === undefined) return Effect.succeed({ closed })
-        return Effect.flatMap(Effect.zipLeft(pending, Effect.sleep(0)), ({ runtime, server }) =>
-          Effect.provide(server.admin.revoke(operation.identity), runtime)
-        ).pipe(
-          Effect.map((more) => ({ closed: closed + more })),
-          Effect.orElseSucceed(() => ({ closed }))
-        )
-      })
-    })
-
-  /** Nobody has the store open: neither is its server in memory, nor is there a socket. */
-  const isIdle = () => activations.pending() === undefined && state.getWebSockets().length === 0
-
-  /** A log that is lost cannot be renewed; the one that is made in its place is a new one anyway. */
-  const reopen = (storeId: Handshake.StoreId, operation: AdminOperation.Reopen) =>
-    Effect.suspend((): Operated =>
-      isIdle()
-        ? Effect.succeed({})
-        : Effect.catchTag(change(storeId, operation), "StoreUnavailable", () =>
-            Effect.map(activations.get(storeId), ({ server }) => ({
-              backendId: server.admin.backendId
-            }))
-          )
-    )
-
-  /** A client may have the backendId of a store, also of an empty one: then it has to stay. */
-  const isUnknown = (live: LiveServer.LiveServer) => live.server.admin.isNew && !visited.has(live)
-
-  const discard = (storeId: Handshake.StoreId, operation: AdminOperation.Discard) =>
-    Effect.suspend((): Operated => {
-      const current = activations.current()
-      return current === undefined || !isUnknown(current)
-        ? Effect.succeed({ discarded: false })
-        : replace(current, storeId, operation)
-    })
-
-  const operate = (storeId: Handshake.StoreId, operation: AdminOperation.Operation): Operated => {
-    if (operation._tag === "Revoke") return revoke(storeId, operation)
-    if (operation._tag === "Reopen") return reopen(storeId, operation)
-    if (operation._tag === "Discard") return discard(storeId, operation)
-    return change(storeId, operation)
-  }
-
-  /**
-   * Runs an operation that replaces the log. It is alone with it: whoever connects meanwhile is put off,
-   * and afterwards the server is started again.
-   */
-  const replace = (
-    active: LiveServer.LiveServer,
-    storeId: Handshake.StoreId,
-    operation: AdminOperation.Operation
-  ): Operated =>
-    activations.replace(
-      new LiveServer.StartFailed({
-        reason: "the log of the store is being replaced",
-        cause: new Error("the log is being replaced")
-      }),
-      // Those who have just been let in get to know that before they hear of an end.
-      Effect.sleep(0).pipe(
-        Effect.zipRight(run(active, storeId, operation)),
-        // Before anybody can open the store anew, and lose what they store in it.
-        Effect.tap((result) => (isGone(operation, result) ? deleteAll : Effect.void)),
-        Effect.ensuring(LiveServer.letGo(active))
-      )
-    )
-
-  /** A store that was made by asking about it is deleted again. */
-  const notFound = (active: LiveServer.LiveServer, storeId: Handshake.StoreId) =>
-    Effect.zipRight(
-      replace(active, storeId, new AdminOperation.Discard()),
-      new AdminOperation.StoreNotFound()
-    )
-
-  /** Runs an operation in the server of its store, started for it if need be. */
-  const change = (storeId: Handshake.StoreId, operation: AdminOperation.Operation) =>
-    Effect.flatMap(activations.get(storeId), (active) => {
-      const isMade = AdminOperation.needsStore(operation) && isUnknown(active)
-      if (isMade && active.server.admin.isEmpty()) return notFound(active, storeId)
-      const running = run(active, storeId, operation)
-      if (!AdminOperation.replacesLog(operation)) {
-        return Effect.catchTag(running, "StoreUnavailable", (error) =>
-          active.server.isReplaced()
-            ? Effect.flatMap(activations.get(storeId), (next) => run(next, storeId, operation))
-            : error
-        )
-      }
-      return replace(active, storeId, operation)
-    })
+  const operations = Operations.make({
+    state,
+    alarm,
+    activations,
+    isVisited: (live) => visited.has(live),
+    revokeOthers: (identity) => doRpc?.revoke(identity) ?? Effect.succeed(0)
+  })
 
   return {
     alarm: Effect.suspend(() => {
@@ -368,15 +251,7 @@ export const make = <E>(options: {
       Effect.map((next) => alarm.wakeBy(next))
     ),
 
-    admin: (text) =>
-      AdminOperation.answer(text, (storeId, operation) =>
-        operate(storeId, operation).pipe(
-          Effect.catchTag(
-            "StartFailed",
-            () => new AdminOperation.StoreUnavailable({ message: LiveServer.CANNOT_OPEN })
-          )
-        )
-      ),
+    admin: operations.answer,
 
     fetch: (request) => {
       const grant = Grant.decode(request.headers.get(Grant.HEADER))
@@ -435,21 +310,9 @@ export const make = <E>(options: {
   }
 }
 
-type Operated = Effect.Effect<
-  AdminOperation.Result,
-  AdminOperation.OperationError | LiveServer.StartFailed
->
-
-/** Whether nothing is left of a store after an operation. */
-const isGone = ({ _tag }: AdminOperation.Operation, result: AdminOperation.Result): boolean =>
-  _tag === "Delete" || (Predicate.hasProperty(result, "discarded") && result.discarded)
-
 /** Refuses a connection in words that its client can read. */
 const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reason: string) =>
-  Effect.annotateLogs(
-    Refusals.answerUpgrade(Handshake.CloseCode[name], reason),
-    Refusals.ownerOf(grant)
-  )
+  annotateOwner(grant)(Refusals.answerUpgrade(Handshake.CloseCode[name], reason))
 
 const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws", "http"]
 
@@ -460,8 +323,5 @@ const refuseTransport = (request: Request, grant: Grant.Grant, transport: Transp
   const reason = `this backend does not take the transport ${transport}`
   return transport === "ws"
     ? Effect.provide(refuse(grant, "badRequest", reason), Logger.json)
-    : Effect.annotateLogs(
-        Refusals.answerHttp(request, { status: 400, reason }),
-        Refusals.ownerOf(grant)
-      )
+    : annotateOwner(grant)(Refusals.answerHttp(request, { status: 400, reason }))
 }

@@ -6,6 +6,7 @@
 import type { Handshake } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as AdminError from "./AdminError.ts"
 import type * as AdminOperation from "./AdminOperation.ts"
 
 /**
@@ -23,7 +24,7 @@ export interface StoreObjectsService {
   readonly send: <Success, Encoded>(
     storeId: Handshake.StoreId,
     operation: AdminOperation.OperationOf<Success, Encoded>
-  ) => Effect.Effect<Success, AdminOperation.OperationError>
+  ) => Effect.Effect<Success, AdminError.OperationError>
 }
 
 /**

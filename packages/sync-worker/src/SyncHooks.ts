@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Session } from "./Connection.ts"
 import * as Background from "./internal/background.ts"
+import { annotateOwner } from "./internal/owner.ts"
 import { runUserCode, wordsOf } from "./internal/userCode.ts"
 import type { UserCodeError, UserResult } from "./internal/userCode.ts"
 
@@ -199,7 +200,7 @@ const toRule =
         UserCodeDefect: (defect) =>
           Effect.zipRight(logFailed(name, defect), new HookRefusal({ message: MISTAKEN }))
       }),
-      annotate(session),
+      annotateOwner(session),
       // One that cannot be interrupted is left to itself.
       Effect.disconnect,
       Effect.timeoutFail({
@@ -238,14 +239,13 @@ const react = <A, R>(
       HookTimeout: (error) => Effect.logError(error.message)
     }),
     Effect.catchAllDefect((defect) => Effect.logError(`${name} failed`, Cause.die(defect))),
-    annotate(session)
+    annotateOwner(session)
   )
 
 const isTooSlow = (name: string, session: Session) =>
-  Effect.logWarning(`${name} is told of less than happens: it is too slow`).pipe(annotate(session))
-
-const annotate = ({ connectionId, storeId }: Session) =>
-  Effect.annotateLogs({ storeId, connectionId })
+  Effect.logWarning(`${name} is told of less than happens: it is too slow`).pipe(
+    annotateOwner(session)
+  )
 
 const decodePage = Schema.decodeSync(Schema.parseJson(Message.PullResponse))
 

@@ -167,8 +167,8 @@ export const make: Effect.Effect<
     if (Either.isLeft(decoded)) {
       return refuse(client, id, "InvalidRequest", describe(decoded.left))
     }
-    const claim = Clients.findFalseClaim(client, decoded.right)
-    return claim === undefined ? run(decoded.right) : Clients.refuse(client, id, claim)
+    const claim = Client.findFalseClaim(client, decoded.right)
+    return claim === undefined ? run(decoded.right) : Client.refuse(client, id, claim)
   }
 
   /** Tells the app what a pusher was answered, if there was somebody to answer. */
@@ -249,7 +249,7 @@ export const make: Effect.Effect<
     id: Frame.RequestId,
     error: Pushes.PushError
   ): Effect.Effect<void> => {
-    if (error._tag === "LogReplaced") return Clients.asOf(client)(clients.closeReplaced)
+    if (error._tag === "LogReplaced") return Client.asOf(client)(clients.closeReplaced)
     // It may have waited for its turn until then.
     if (isExpired(client)) return closeExpired(client)
     const answer = answerError(client, id, error)
@@ -406,9 +406,9 @@ const answerError = (
 ) => {
   switch (error._tag) {
     case "Refusal":
-      return Clients.refuse(client, id, error)
+      return Client.refuse(client, id, error)
     case "BackendIdMismatchError":
-      return Clients.refuseOtherLog(client, id, error)
+      return Client.refuseOtherLog(client, id, error)
     case "ServerAheadError":
       return Effect.sync(() => Client.sendExit(client, id, Exit.fail(error)))
   }
@@ -419,4 +419,4 @@ const refuse = (
   id: Frame.RequestId,
   name: Refusal.RefusalName,
   message: string
-) => Clients.refuse(client, id, new Refusal.Refusal({ name, message }))
+) => Client.refuse(client, id, new Refusal.Refusal({ name, message }))

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import type { Connection } from "./Connection.ts"
 import { EventLog } from "./EventLog.ts"
 import type { EventLogService } from "./EventLog.ts"
-import { toText } from "./internal/frame.ts"
+import { isExit, toText } from "./internal/frame.ts"
 import * as Otlp from "./internal/otlp.ts"
 import { SyncServer } from "./SyncServer.ts"
 import type { SyncServerService } from "./SyncServer.ts"
@@ -176,7 +176,7 @@ const watch = (connection: Connection): Watched => {
       isBrief: connection.isBrief === true,
       send: (text) => {
         connection.send(text)
-        if (notes.size > 0 && text.startsWith(EXIT_PREFIX)) {
+        if (notes.size > 0 && isExit(text)) {
           const exit = decodeExit(text)
           if (Either.isRight(exit)) tell(exit.right.requestId, outcomeOf(exit.right.exit))
         }
@@ -189,8 +189,6 @@ const watch = (connection: Connection): Watched => {
     }
   }
 }
-
-const EXIT_PREFIX = `{"_tag":"Exit"`
 
 const decodeExit = Schema.decodeEither(
   Schema.parseJson(Schema.Struct({ requestId: Schema.String, exit: Schema.Unknown }))

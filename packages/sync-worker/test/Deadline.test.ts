@@ -18,6 +18,16 @@ const EXPIRED = { code: 4401, reason: "the authorisation has expired" }
 
 const UNUSED = { code: 1008, reason: "no pull is open; please connect again" }
 
+/** A live pull that outlived the memory, at the root. */
+const PULL = {
+  requestId: "1",
+  cursor: 0,
+  inFlight: 0,
+  live: true,
+  started: true,
+  sparing: false
+}
+
 /** What the alarm does when it goes off. When it has to go off again. */
 const closeDue = Effect.flatMap(SyncServer, (server) => server.closeDue)
 
@@ -203,15 +213,7 @@ describe("an authorisation that ends", () => {
       const { asked } = yield* TestAlarm
       yield* TestClock.adjust("1 seconds")
       yield* (yield* connect()).say(Frames.push("1", events(1)))
-      const subscription = {
-        requestId: "1",
-        cursor: 0,
-        inFlight: 0,
-        live: true,
-        started: true,
-        sparing: false
-      }
-      const client = yield* resume({ subscriptions: [subscription] }, { expiresAt: 900 })
+      const client = yield* resume({ subscriptions: [PULL] }, { expiresAt: 900 })
       expect(client.texts).toEqual([])
       expect(asked.at(-1)).toBe(900)
       yield* closeDue
@@ -355,15 +357,7 @@ testServer(
   "[LIMIT-9] no alarm is asked for by a connection that pulls and whose authorisation lasts",
   Effect.gen(function* () {
     const { asked } = yield* TestAlarm
-    const subscription = {
-      requestId: "1",
-      cursor: 0,
-      inFlight: 0,
-      live: true,
-      started: true,
-      sparing: false
-    }
-    const client = yield* resume({ subscriptions: [subscription] })
+    const client = yield* resume({ subscriptions: [PULL] })
     yield* client.say(Frames.push("2", events(1)))
     yield* client.say(Frames.ack("1"))
     yield* client.say(Frames.pull("3", { live: false }))

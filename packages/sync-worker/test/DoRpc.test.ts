@@ -1,10 +1,11 @@
 /** The Durable Object RPC transport, in workerd: objects that call a store's, and are called back. */
 import { DoRpcMessage } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
+import { eventually } from "./support/eventually.ts"
 import { accepted, ended, failed, refused, serverAhead } from "./support/frames.ts"
 import { exitOf, HttpClient } from "./support/HttpClient.ts"
-import { startServer } from "./support/server.ts"
+import { bundle, startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 import type { Json } from "./support/WireClient.ts"
 
@@ -147,6 +148,11 @@ describe("a call", () => {
     })
   })
 
+  it("[RPC-2] has nothing in a bundle that does not import it", async () => {
+    expect(await bundle("./rpcWorker.ts")).toContain("syncUpdateRpc")
+    expect(await bundle("./worker.ts")).not.toContain("syncUpdateRpc")
+  })
+
   it("[RPC-2] reaches no other store than that of the object", async () => {
     const ann = callerOf("ann", "mine")
     await callerOf("ann", "yours").push(events(1))
@@ -168,6 +174,31 @@ describe("a call", () => {
     const bob = { payload: { as: "bob" } }
     expect(lastOf(await ann.push(events(1), bob))).toEqual(accepted)
     expect(seqNumsOf(await ann.pull(bob))).toEqual([1])
+  })
+
+  it("[RPC-3] is refused where what the rule returns has ended", async () => {
+    const ann = callerOf("ann", "expired")
+    const reason = "the credentials have expired"
+    expect(lastOf(await ann.push(events(1)))).toEqual(refused("PushRejected", reason))
+    expect(lastOf(await ann.pull(ME))).toEqual(refused("PullRejected", reason))
+  })
+
+  it("[LIMIT-1] is refused if it is too large", async () => {
+    const ann = callerOf("ann", "large")
+    const large = events(1).map((event) => ({ ...event, args: "x".repeat(500_000) }))
+    expect(lastOf(await ann.push(large))).toEqual(
+      refused("InvalidRequest", "a call may have 500000 bytes")
+    )
+  })
+
+  it("[LIMIT-8] is refused if its caller pushes too much, and nobody else's is", async () => {
+    const ann = callerOf("ann", "rated")
+    for (const from of [1, 1_001, 2_001, 3_001]) {
+      expect(lastOf(await ann.push(events(from, from + 999)))).toEqual(accepted)
+    }
+    const batch = events(4_001, 4_500)
+    expect(lastOf(await ann.push(batch))).toMatchObject(refused("RateLimited"))
+    expect(lastOf(await ann.push(batch, { payload: { as: "bob" } }))).toEqual(accepted)
   })
 
   it.each([
@@ -192,7 +223,7 @@ describe("a subscription", () => {
     const frames = await ann.pull(ME)
     expect(seqNumsOf(frames)).toEqual([1, 2])
     for (const from of [3, 5, 7]) await push("live", events(from, from + 1))
-    await vi.waitFor(async () => expect(seqNumsOf(await ann.updates())).toEqual(range(3, 8)), 5_000)
+    await eventually(async () => expect(seqNumsOf(await ann.updates())).toEqual(range(3, 8)))
     for (const update of await ann.updates()) {
       expect(Schema.decodeUnknownSync(DoRpcMessage.Update)(update)).toMatchObject({
         requestId: rpcIdOf(frames)
@@ -204,17 +235,15 @@ describe("a subscription", () => {
     const ann = callerOf("early-ann", "early")
     const pulling = ann.pull(ME)
     // The first answer of the store: from then on it is pulled.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const http = new HttpClient(url, "early")
       expect(exitOf(await http.send(http.pullFrame()))).toEqual(ended)
     })
     for (const seqNum of range(1, 5)) await push("early", events(seqNum))
     const frames = await pulling
     await push("early", events(6))
-    await vi.waitFor(
-      async () =>
-        expect([...seqNumsOf(frames), ...seqNumsOf(await ann.updates())]).toEqual(range(1, 6)),
-      5_000
+    await eventually(async () =>
+      expect([...seqNumsOf(frames), ...seqNumsOf(await ann.updates())]).toEqual(range(1, 6))
     )
   })
 
@@ -222,11 +251,11 @@ describe("a subscription", () => {
     const ann = callerOf("asleep-ann", "asleep")
     await ann.pull(ME)
     await push("asleep", events(1))
-    await vi.waitFor(async () => expect(seqNumsOf(await ann.updates())).toEqual([1]), 5_000)
+    await eventually(async () => expect(seqNumsOf(await ann.updates())).toEqual([1]))
     for (const seqNum of [2, 3]) {
       await evict("asleep")
       await push("asleep", events(seqNum))
-      await vi.waitFor(async () => expect(seqNumsOf(await ann.updates())).toEqual(range(1, seqNum)))
+      await eventually(async () => expect(seqNumsOf(await ann.updates())).toEqual(range(1, seqNum)))
     }
   })
 
@@ -236,18 +265,18 @@ describe("a subscription", () => {
     await bob.pull(ME)
     await ann.mute()
     await push("gone", events(1))
-    await vi.waitFor(async () => expect(await ann.updates()).toHaveLength(4), 10_000)
+    await eventually(async () => expect(await ann.updates()).toHaveLength(4))
     // Its end is known by the next event, which others are sent.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const body = JSON.stringify({ storeId: "gone", operation: { _tag: "Info" } })
       const info = await fetch(new URL("/admin?storeId=gone", url), { method: "POST", body })
       expect(await info.text()).toContain(`"subscriptions":1`)
-    }, 5_000)
+    })
     await evict("gone")
     await push("gone", events(2))
-    await vi.waitFor(async () => expect(seqNumsOf(await bob.updates())).toEqual([1, 2]), 5_000)
+    await eventually(async () => expect(seqNumsOf(await bob.updates())).toEqual([1, 2]))
     expect(await ann.updates()).toHaveLength(4)
-  }, 30_000)
+  })
 
   it("[RPC-6] ends when its object begins anew, and beyond four of an object", async () => {
     const ann = callerOf("anew-ann", "anew")
@@ -255,14 +284,14 @@ describe("a subscription", () => {
     const ids: Array<string> = []
     for (const id of ["5", "6", "7", "8", "9"]) ids.push(rpcIdOf(await ann.pull(ME, id)))
     await push("anew", events(1))
-    await vi.waitFor(async () => expect(await called()).toHaveLength(4), 5_000)
+    await eventually(async () => expect(await called()).toHaveLength(4))
     expect((await called()).toSorted()).toEqual(ids.slice(1).toSorted())
     const anew = rpcIdOf(await ann.pull(ME, "2"))
     const before = (await ann.updates()).length
     await push("anew", events(2))
-    await vi.waitFor(async () => expect(await ann.updates()).toHaveLength(before + 1), 5_000)
+    await eventually(async () => expect(await ann.updates()).toHaveLength(before + 1))
     expect((await ann.updates()).at(-1)).toMatchObject({ requestId: anew })
-  }, 30_000)
+  })
 
   it("[RPC-6][AUTH-9] ends when its access is revoked, also while the object sleeps", async () => {
     const ann = callerOf("revoked-ann", "revoked")

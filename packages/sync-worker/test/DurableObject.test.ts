@@ -343,7 +343,7 @@ describe("a server that starts again", () => {
     await push(after, "3", 4)
     expect(after.seqNums("1")).toEqual([3, 4])
     await second.stop()
-  }, 30_000)
+  })
 
   it("[PULL-11] without its database refuses as transient, and says why in its log", async () => {
     const server = await startServer("./worker.ts", { d1Databases: [] })
@@ -354,7 +354,7 @@ describe("a server that starts again", () => {
     })
     expect(server.lines.join("\n")).toContain("no D1 binding named DB")
     await server.stop()
-  }, 30_000)
+  })
 })
 
 it("[PUSH-9] what the database says is in the log, and on no wire", async () => {

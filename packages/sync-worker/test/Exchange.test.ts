@@ -128,6 +128,27 @@ describe("Exchange", () => {
   )
 
   testServer(
+    "[HTTP-8] waits for nobody any more who has left",
+    Effect.gen(function* () {
+      yield* withHistory
+      const server = yield* SyncServer
+      let ends = 0
+      const exchange = yield* Effect.provideService(pull(), SyncServer, {
+        ...server,
+        disconnect: (connection) => {
+          ends += 1
+          return server.disconnect(connection)
+        }
+      })
+      yield* exchange.next
+      yield* exchange.leave
+      yield* TestClock.adjust("2 minutes")
+      expect(ends).toBe(1)
+    }),
+    PAGES
+  )
+
+  testServer(
     "[HTTP-4] a push is stored once, and a reader on a socket is sent it",
     Effect.gen(function* () {
       const log = yield* TestLog.TestLog

@@ -79,7 +79,7 @@ describe("out of memory", () => {
     expect(await revoke("silent", { user: "bob" })).toEqual({ closed: 1 })
     expect(await pusher.closed).toMatchObject({ code: 4401 })
     expect(lines.filter((line) => line.includes(`"level":"ERROR"`))).toEqual([])
-  }, 30_000)
+  })
 
   it("[PULL-9] what the version before this one left is gone on with", async () => {
     const [reader, pusher] = [await follow("older"), await connect("older", "bob")]

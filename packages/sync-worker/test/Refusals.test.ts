@@ -1,9 +1,10 @@
 /** Every refusal is one line in the log, in workerd: what production keeps of it. */
 import { Handshake } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
-import { describe, expect, it, onTestFinished, vi } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import * as AdminOperation from "../src/AdminOperation.ts"
 import * as Grant from "../src/Grant.ts"
+import { eventually } from "./support/eventually.ts"
 import { accepted } from "./support/frames.ts"
 import { RudeClient } from "./support/RudeClient.ts"
 import { startServer } from "./support/server.ts"
@@ -57,7 +58,7 @@ const linesOf = (storeId: string | undefined): ReadonlyArray<Line> =>
 
 /** Waits for the lines about a store, and for a moment in which one too many could come. */
 const logged = async (storeId: string, count = 1) => {
-  await vi.waitFor(() => expect(linesOf(storeId).length).toBeGreaterThanOrEqual(count), 5_000)
+  await eventually(() => expect(linesOf(storeId).length).toBeGreaterThanOrEqual(count))
   await new Promise((resolve) => setTimeout(resolve, 50))
   return linesOf(storeId)
 }
@@ -131,7 +132,7 @@ describe("a connection that the Worker refuses", () => {
     expect(lines.join("\n")).toContain("no such list")
     const response = await fetch(new URL("?storeId=unlisted", url), { headers: { origin } })
     expect(response.status).toBe(403)
-    await vi.waitFor(() => expect(lines.filter(isMistake)).toHaveLength(2))
+    await eventually(() => expect(lines.filter(isMistake)).toHaveLength(2))
   })
 
   it("[REFUSE-5][AUTH-4] is a line: for a predicate that does not answer at once", async () => {

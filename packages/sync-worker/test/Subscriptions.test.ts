@@ -53,6 +53,7 @@ const setUp = Effect.gen(function* () {
     updates,
     /** Where those stand that are kept. */
     kept: () => [...entries.values()].map((text) => decode(text).cursor),
+    revoke: subscriptions.revoke,
     does: (next: typeof around) => {
       around = next
     },
@@ -171,6 +172,41 @@ describe("Subscriptions", () => {
       expect([kept(), updates]).toEqual([[0], []])
       yield* TestClock.adjust("2 seconds")
       expect([kept(), updates]).toEqual([[1_501], range(1, 1_501)])
+    })
+  )
+
+  testServer(
+    "[RPC-6][AUTH-9] do not go on if their access is revoked before those five seconds are over",
+    Effect.gen(function* () {
+      const { add, kept, revoke, updates } = yield* setUp
+      const log = yield* TestLog.TestLog
+      yield* log.appendBehind(events(1, 1_500))
+      yield* push(1_501)
+      yield* TestClock.adjust("1 second")
+      log.next("read", TestLog.failBefore)
+      yield* add(0, { identity: { user: "ann" } })
+      yield* TestClock.adjust("4 seconds")
+      expect(yield* revoke({ user: "ann" })).toBe(1)
+      yield* TestClock.adjust("5 seconds")
+      expect([kept(), updates]).toEqual([[], []])
+    })
+  )
+
+  testServer(
+    "[RPC-6][RESTORE-2] end if the log is cut back behind what they were handed",
+    Effect.gen(function* () {
+      const { add, kept, updates } = yield* setUp
+      const log = yield* TestLog.TestLog
+      yield* add(0)
+      yield* push(1, 10)
+      yield* TestClock.adjust("1 second")
+      expect([kept(), updates]).toEqual([[10], range(1, 10)])
+      log.cutBehind(5)
+      yield* TestClock.adjust("1 second")
+      const reader = yield* connect()
+      yield* reader.say(Frames.pull("1"))
+      yield* TestClock.adjust("1 second")
+      expect([kept(), updates]).toEqual([[], range(1, 10)])
     })
   )
 })

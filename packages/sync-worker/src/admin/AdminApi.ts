@@ -13,13 +13,8 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Handshake, LogEvent, Message } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
-import {
-  Closed,
-  NewBackend,
-  NotAtHead,
-  StoreNotFound,
-  StoreUnavailable
-} from "../AdminOperation.ts"
+import { NotAtHead, StoreNotFound, StoreUnavailable } from "../AdminError.ts"
+import { Closed, NewBackend } from "../AdminOperation.ts"
 import { isDeeperThan } from "../internal/depth.ts"
 import { StoreInfo } from "../StoreAdmin.ts"
 import { StorePage } from "../StoreRegistry.ts"

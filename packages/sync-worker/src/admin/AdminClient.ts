@@ -17,7 +17,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { StoreNotFound, StoreUnavailable } from "../AdminOperation.ts"
+import { StoreNotFound, StoreUnavailable } from "../AdminError.ts"
 import * as Ndjson from "../internal/ndjson.ts"
 import * as AdminApi from "./AdminApi.ts"
 

@@ -19,6 +19,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as AdminError from "../AdminError.ts"
 import * as AdminOperation from "../AdminOperation.ts"
 import { AdminStorage } from "../AdminStorage.ts"
 import type { StorageError } from "../EventLog.ts"
@@ -46,7 +47,7 @@ const PAGE_STORES = 100
 /** The database has this long to answer whoever asks for the Worker's health. */
 const HEALTH_DEADLINE = "5 seconds"
 
-const unavailable = (message: string) => new AdminOperation.StoreUnavailable({ message })
+const unavailable = (message: string) => new AdminError.StoreUnavailable({ message })
 
 const notConfigured = Effect.suspend(() => unavailable("the storage is not configured"))
 
@@ -68,13 +69,13 @@ const find = (storeId: Handshake.StoreId) =>
       case "Registry":
         return storage.registry.get(storeId).pipe(
           Effect.catchAll(unreadable),
-          Effect.filterOrFail(Option.isSome, () => new AdminOperation.StoreNotFound())
+          Effect.filterOrFail(Option.isSome, () => new AdminError.StoreNotFound())
         )
     }
   })
 
 /** Nothing but the import is answered so. */
-const asUnavailable = <A, R>(effect: Effect.Effect<A, AdminOperation.OperationError, R>) =>
+const asUnavailable = <A, R>(effect: Effect.Effect<A, AdminError.OperationError, R>) =>
   Effect.catchTags(effect, {
     NotAtHead: (error) => Effect.die(error),
     InvalidEvents: (error) => Effect.die(error)

@@ -8,12 +8,13 @@ import type { Handshake, LogEvent, SyncError } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as AdminError from "../AdminError.ts"
 import * as AdminOperation from "../AdminOperation.ts"
 import { StoreObjects } from "../StoreObjects.ts"
 
 const { maxPageBytes: maxBytes, maxPageEvents: maxEvents } = Limits.Limits.defaults
 
-type Reading = Effect.Effect<typeof AdminOperation.Lines.Type, AdminOperation.OperationError>
+type Reading = Effect.Effect<typeof AdminOperation.Lines.Type, AdminError.OperationError>
 
 /**
  * The lines after a position. The first page is read before there is a stream, so that what is
@@ -36,7 +37,7 @@ export const run = Effect.fnUntraced(function* (options: {
     Effect.filterOrFail(
       read(after),
       (page) => page.backendId === backendId,
-      () => new AdminOperation.StoreUnavailable({ message: "the log was replaced meanwhile" })
+      () => new AdminError.StoreUnavailable({ message: "the log was replaced meanwhile" })
     )
 
   const first = yield* read(options.after)

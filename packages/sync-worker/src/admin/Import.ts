@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as AdminError from "../AdminError.ts"
 import * as AdminOperation from "../AdminOperation.ts"
 import * as Batch from "../Batch.ts"
 import { describe } from "../internal/describe.ts"
@@ -144,7 +145,7 @@ export const run = Effect.fnUntraced(function* <E, R>(options: {
 
   return yield* Effect.gen(function* () {
     const standing = yield* readHead
-    if (standing !== after) return yield* AdminOperation.NotAtHead.at(standing)
+    if (standing !== after) return yield* AdminError.NotAtHead.at(standing)
     yield* body.pipe(
       Stream.mapError(() => stopped("the text of the events broke off")),
       Stream.timeoutFail(() => stopped("nothing of the events came for a minute"), IDLE),

@@ -3,16 +3,7 @@
  *
  * @since 0.1.0
  */
-import {
-  Dialect,
-  DoRpcMessage,
-  Frame,
-  FrameReader,
-  Handshake,
-  LogEvent,
-  Message,
-  Refusal
-} from "@tidelog/sync-protocol"
+import { DoRpcMessage, Frame, FrameReader, LogEvent, Message } from "@tidelog/sync-protocol"
 import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -23,16 +14,14 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import type { Session } from "../Connection.ts"
 import type { DoRpcHost, DoRpcServer, DoRpcTransport } from "../DoRpcTransport.ts"
 import * as Exchange from "../Exchange.ts"
-import { describe } from "../internal/describe.ts"
-import { expiryOf } from "../internal/expiry.ts"
 import { isTooBig } from "../internal/frame.ts"
 import type { LiveServer } from "../internal/liveServer.ts"
 import { randomHex } from "../internal/randomHex.ts"
-import * as SyncAuth from "../SyncAuth.ts"
-import * as Callers from "./Callers.ts"
+import { describeRates, eventsOf } from "../SenderRates.ts"
+import * as Admission from "./Admission.ts"
+import { exitFrame, refuse, refused } from "./Answer.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 
 /**
@@ -49,13 +38,7 @@ import * as Subscriptions from "./Subscriptions.ts"
  */
 export interface DoRpcOptions {
   readonly callers: Iterable<string>
-  readonly validateCaller?: (
-    payload: unknown,
-    context: {
-      readonly storeId: Handshake.StoreId
-      readonly caller: DoRpcMessage.CallerContext | undefined
-    }
-  ) => unknown
+  readonly validateCaller?: Admission.Rule
 }
 
 /**
@@ -73,50 +56,7 @@ export const doRpc = (options: DoRpcOptions): DoRpcTransport => {
   return { open: (host) => open(host, callers, options.validateCaller) }
 }
 
-type Rule = DoRpcOptions["validateCaller"]
-
-/** A call that is let in. */
-interface Admitted {
-  readonly frame: Frame.Request
-  readonly session: Session
-  readonly caller:
-    | { readonly context: DoRpcMessage.CallerContext; readonly object: Callers.Caller }
-    | undefined
-}
-
-const dialect = Dialect.effect3
-
-const exitFrame = ({ id }: Pick<Frame.Request, "id">, exit: Dialect.RequestExit) => ({
-  _tag: "Exit",
-  requestId: id,
-  exit: dialect.encode(exit)
-})
-
-const refused = (frame: Pick<Frame.Request, "id">, name: Refusal.RefusalName, message: string) =>
-  exitFrame(frame, Exit.fail(Refusal.toUnknownError(new Refusal.Refusal({ name, message }))))
-
-/** Refuses a call in its own terms, and says so in the log (SPEC: REFUSE-4). */
-const refuse = (
-  frame: Frame.Request,
-  owner: { readonly storeId: string; readonly connectionId: string },
-  name: Refusal.RefusalName,
-  message: string
-) =>
-  Effect.logWarning("request refused").pipe(
-    Effect.annotateLogs({ requestId: frame.id, refusal: name, reason: message, ...owner }),
-    Effect.zipRight(Effect.fail(refused(frame, name, message)))
-  )
-
 const TAGS: ReadonlySet<string> = new Set([DoRpcMessage.PULL, DoRpcMessage.PUSH, DoRpcMessage.PING])
-
-/** By whose rule a request is refused that may not be made. */
-const rejectionOf = ({ tag }: Frame.Request): Refusal.RefusalName =>
-  tag === DoRpcMessage.PUSH ? "PushRejected" : "PullRejected"
-
-const eventsOf = ({ payload, tag }: Frame.Request): number =>
-  tag === DoRpcMessage.PUSH && Predicate.isRecord(payload) && Array.isArray(payload["batch"])
-    ? payload["batch"].length
-    : 0
 
 /** Where a pull starts. */
 const cursorOf = ({ payload }: Frame.Request): LogEvent.SeqNum =>
@@ -154,86 +94,22 @@ const decodeChunk = Schema.decodeUnknownSync(Schema.parseJson(Schema.encodedSche
 
 const isSuccess = Schema.is(Schema.Struct({ exit: Schema.TaggedStruct("Success", {}) }))
 
-const Claims = Schema.Struct({
-  storeId: Handshake.StoreId,
-  payload: Schema.optional(Schema.Unknown)
-})
-
-const decodeClaims = Schema.decodeUnknownEither(Claims)
 const decodePull = Schema.decodeUnknownEither(DoRpcMessage.PullRequest)
 
 /** Of a pull that is followed by live events: rounds in which nothing may come, and how long each is. */
 const MAX_ROUNDS = 10
 const QUIET = "500 millis"
 
-const open = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule): DoRpcServer => {
+const open = (
+  host: DoRpcHost,
+  callers: ReadonlySet<string>,
+  rule: Admission.Rule | undefined
+): DoRpcServer => {
   const subscriptions = Subscriptions.make(host, callers)
-
-  /** Lets a call in, or fails with the frame that says why not. */
-  const admit = Effect.fnUntraced(function* (frame: Frame.Request) {
-    const owner = { storeId: host.storeId() ?? "", connectionId: yield* randomHex(8) }
-    const claims = decodeClaims(frame.payload)
-    if (Either.isLeft(claims)) {
-      return yield* refuse(frame, owner, "InvalidRequest", describe(claims.left))
-    }
-    const { payload, storeId } = claims.right
-    // Whatever the call says: one object, one store.
-    if (storeId !== host.storeId()) {
-      return yield* refuse(frame, owner, "StoreMismatch", "this object is for another store")
-    }
-    let caller: Admitted["caller"]
-    if (frame.tag === DoRpcMessage.PULL) {
-      const pull = decodePull(frame.payload)
-      if (Either.isLeft(pull)) {
-        return yield* refuse(frame, owner, "InvalidRequest", describe(pull.left))
-      }
-      const context = pull.right.rpcContext?.callerContext
-      if (context !== undefined) {
-        const object = yield* Effect.catchTag(
-          Callers.find(host.env, callers, context),
-          "UnknownCaller",
-          ({ reason }) => refuse(frame, owner, "PullRejected", reason)
-        )
-        caller = { context, object }
-      }
-    }
-    const identity = yield* authorise(payload, storeId, caller?.context).pipe(
-      Effect.catchAll((error) =>
-        refuse(
-          frame,
-          owner,
-          error._tag === "AuthUnavailable" ? "StorageUnavailable" : rejectionOf(frame),
-          error.reason
-        )
-      )
-    )
-    const expiresAt = yield* Effect.catchAll(expiryOf(identity), (message) =>
-      Effect.zipRight(
-        Effect.logError(message),
-        refuse(frame, owner, rejectionOf(frame), "the server made a mistake")
-      )
-    )
-    if (expiresAt !== undefined && expiresAt <= (yield* Clock.currentTimeMillis)) {
-      return yield* refuse(frame, owner, rejectionOf(frame), "the credentials have expired")
-    }
-    const session: Session = { ...owner, storeId, payload, identity, expiresAt, headers: {} }
-    return { frame, session, caller }
-  })
-
-  const authorise = (
-    payload: unknown,
-    storeId: Handshake.StoreId,
-    caller: DoRpcMessage.CallerContext | undefined
-  ): Effect.Effect<unknown, SyncAuth.AuthError> =>
-    rule === undefined
-      ? Effect.void
-      : SyncAuth.authorise(() => rule(payload, { storeId, caller }), payload, {
-          storeId,
-          headers: new Headers()
-        })
+  const admit = Admission.make(host, callers, rule)
 
   /** The frames of an answer, one by one; the last is an `Exit`. */
-  const answer = Effect.fnUntraced(function* (admitted: Admitted, text: string) {
+  const answer = Effect.fnUntraced(function* (admitted: Admission.Admitted, text: string) {
     const { frame, session } = admitted
     const live = yield* Effect.mapError(host.activate(session.storeId), ({ reason }) =>
       refused(frame, "StorageUnavailable", reason)
@@ -245,13 +121,8 @@ const open = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule): DoRpcS
     }
     const sender = `rpc ${JSON.stringify(session.identity ?? null)}`
     const now = yield* Clock.currentTimeMillis
-    if (!host.rates.take(sender, eventsOf(frame), limits, now)) {
-      return yield* refuse(
-        frame,
-        session,
-        "RateLimited",
-        `a caller may push ${limits.eventsPerSecond} events a second; push again later`
-      )
+    if (!host.rates.take(sender, eventsOf(frame, DoRpcMessage.PUSH), limits, now)) {
+      return yield* refuse(frame, session, "RateLimited", describeRates(limits))
     }
     return { live, parts: yield* Effect.provide(begin(live, admitted, text.length), live.runtime) }
   })
@@ -259,7 +130,7 @@ const open = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule): DoRpcS
   /** Asks the server, and tells its answer in the terms of the transport. */
   const begin = Effect.fnUntraced(function* (
     live: LiveServer,
-    { caller, frame, session }: Admitted,
+    { caller, frame, session }: Admission.Admitted,
     size: number
   ) {
     const rpcRequestId = yield* randomHex(16)

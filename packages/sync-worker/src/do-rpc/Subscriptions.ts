@@ -13,8 +13,9 @@ import * as Schema from "effect/Schema"
 import { Session } from "../Connection.ts"
 import type { Connection } from "../Connection.ts"
 import type { DoRpcHost } from "../DoRpcTransport.ts"
+import { isExit } from "../internal/frame.ts"
 import type { LiveServer } from "../internal/liveServer.ts"
-import * as Refusals from "../internal/refusals.ts"
+import { ownerOf } from "../internal/owner.ts"
 import { isOf } from "../internal/revocation.ts"
 import * as Callers from "./Callers.ts"
 
@@ -142,7 +143,7 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
     /** Says why, and forgets it. */
     const end = (reason: string, cause: Cause.Cause<unknown> = Cause.empty) =>
       Effect.logWarning("subscription ended", cause).pipe(
-        Effect.annotateLogs({ reason, ...Refusals.ownerOf(session) }),
+        Effect.annotateLogs({ reason, ...ownerOf(session) }),
         Effect.zipRight(stop),
         Effect.zipRight(forget(id))
       )
@@ -167,7 +168,7 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
       while (true) {
         const text = frames.shift()
         if (text === undefined || !isServed) return
-        yield* text.startsWith(EXIT_PREFIX) ? end("the log has another history now") : hand(text)
+        yield* isExit(text) ? end("the log has another history now") : hand(text)
       }
     }).pipe(
       Effect.catchTag("CallerGone", ({ cause }) =>
@@ -265,6 +266,3 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
       })
   }
 }
-
-/** As `FrameText` begins every `Exit`. */
-const EXIT_PREFIX = `{"_tag":"Exit"`

@@ -1,5 +1,8 @@
 import { Chunking } from "@tidelog/sync-protocol"
 
+/** Whether a frame of the server's own is an `Exit`: as `FrameText` begins every one. */
+export const isExit = (text: string): boolean => text.startsWith(`{"_tag":"Exit"`)
+
 /** A frame as text: a binary one is UTF-8 (SPEC: FRAME-1). */
 export const toText = (data: string | Uint8Array): string =>
   typeof data === "string" ? data : new TextDecoder().decode(data)

@@ -18,7 +18,7 @@ import { StoreId } from "../StoreId.ts"
 import { SyncServer } from "../SyncServer.ts"
 import type { SyncServerService } from "../SyncServer.ts"
 import * as Farewell from "./farewell.ts"
-import * as Refusals from "./refusals.ts"
+import { ownerOf } from "./owner.ts"
 import * as Sleeping from "./sleeping.ts"
 import * as Sockets from "./sockets.ts"
 
@@ -128,6 +128,15 @@ export const start =
     )
   }
 
+/** Why it takes no more connections just now, if it does not. */
+export const findFull = ({
+  connections,
+  limits
+}: Pick<LiveServer, "connections" | "limits">): string | undefined =>
+  connections.size >= limits.maxSockets
+    ? `the store has ${limits.maxSockets} connections, and takes no more just now`
+    : undefined
+
 /** Ends a server that is not used any more. */
 export const letGo = ({ dispose, storeId }: LiveServer): Effect.Effect<void> =>
   Effect.annotateLogs(Farewell.letGo(dispose), { storeId })
@@ -151,7 +160,7 @@ export const putOff = (socket: WebSocket, reason: string): Effect.Effect<void> =
     const attachment = Attachment.decode(socket.deserializeAttachment())
     const owner = Either.match(attachment, {
       onLeft: () => ({}),
-      onRight: ({ session }) => Refusals.ownerOf(session)
+      onRight: ({ session }) => ownerOf(session)
     })
     const code = Handshake.CloseCode.tryAgainLater
     Sockets.close(socket, code, reason)

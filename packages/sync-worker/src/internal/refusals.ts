@@ -40,15 +40,6 @@ export const answerHttp = (
   )
 }
 
-/** Whose connection it is, for the log. */
-export const ownerOf = ({
-  connectionId,
-  storeId
-}: {
-  readonly connectionId: string
-  readonly storeId: string
-}) => ({ storeId, connectionId })
-
 /** Refuses a connection in words that its client can read. Its owner is annotated by the caller. */
 export const answerUpgrade = (
   code: number,

@@ -7,6 +7,7 @@ import * as Logger from "effect/Logger"
 import * as Attachment from "../Attachment.ts"
 import type { Session } from "../Connection.ts"
 import * as Deadline from "../Deadline.ts"
+import { ownerOf } from "./owner.ts"
 import { isOf, revoked } from "./revocation.ts"
 import * as Sockets from "./sockets.ts"
 
@@ -27,9 +28,8 @@ const end = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     Sockets.close(socket, ending.code, ending.reason)
-    const { connectionId, storeId } = session
     return Effect.logWarning("connection closed").pipe(
-      Effect.annotateLogs({ ...ending, storeId, connectionId })
+      Effect.annotateLogs({ ...ending, ...ownerOf(session) })
     )
   })
 

@@ -34,7 +34,9 @@ export class WireClient {
     const client = new WireClient(socket, new URL(url).searchParams.get("storeId") ?? "")
     await new Promise((resolve, reject) => {
       socket.addEventListener("open", resolve)
-      socket.addEventListener("error", () => reject(new Error(`no connection to ${url}`)))
+      socket.addEventListener("error", (event) => {
+        reject(new Error(`no connection to ${url}`, { cause: event }))
+      })
     })
     return client
   }

@@ -64,8 +64,12 @@ const log = Layer.effect(
       ...below,
       head: Effect.zipRight(failIf(storeId, "read"), below.head),
       append: (parts) => Effect.zipRight(failIf(storeId, "append"), below.append(parts)),
+      // The first page is read, and the next ones are not.
       readPage: (after, size) =>
-        Effect.zipRight(failIf(storeId, "readPage"), below.readPage(after, size))
+        Effect.zipRight(
+          after === 0 ? Effect.void : failIf(storeId, "readOn"),
+          below.readPage(after, size)
+        )
     }
   })
 ).pipe(Layer.provide(CloudflareEnv.layerEventLogD1("DB")))

@@ -17,12 +17,14 @@ export class SyncBackendDO extends makeDurableObject({
   onPush: ({ batch }) => {
     if (batch.some(({ name }) => name === "forbidden")) throw new Error("rejected by onPush")
   },
+  limits: { maxFrameBytes: 500_000, eventBurst: 4_000, eventsPerSecond: 1 },
   doRpc: doRpc({
     callers: ["CALLER", "GONE"],
     validateCaller: (payload, { caller, storeId }) => {
       if (storeId.startsWith("private") && !isBob(payload)) {
         throw new Forbidden({ reason: "not your store" })
       }
+      if (storeId === "expired") return { expiresAt: 1 }
       return isBob(payload) ? { user: "bob", subscribes: caller !== undefined } : undefined
     }
   })
