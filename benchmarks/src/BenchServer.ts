@@ -5,9 +5,9 @@
  * one is given work at a time.
  */
 import { readdirSync, readFileSync } from "node:fs"
-import { FileSystem, Path } from "@effect/platform"
-import { freePort } from "@tidelog/e2e/src/freePort.ts"
-import { attempt, HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
+import { Path } from "@effect/platform"
+import { ask } from "@tidelog/e2e/src/ask.ts"
+import { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
 import * as WranglerDev from "@tidelog/e2e/src/WranglerDev.ts"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -49,28 +49,15 @@ export interface ServerOptions {
 /** Starts a server; closing the scope ends it and removes its state. */
 export const start = (name: ServerName, options: ServerOptions = {}) =>
   Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const state = yield* fs.makeTempDirectoryScoped({ prefix: `tidelog-bench-${name}-` })
     const logs = path.resolve(import.meta.dirname, "../test-results/wrangler")
-    yield* fs.makeDirectory(logs, { recursive: true })
-    const port = yield* freePort
-    const inspectorPort = yield* freePort
-    const base = `http://127.0.0.1:${port}`
-
-    const get = (from: string) =>
-      attempt(`asking ${name}`, async () => {
-        const response = await fetch(base + from)
-        if (!response.ok) throw new Error(`${from}: ${response.status} ${await response.text()}`)
-        return response.text()
-      })
+    const place = yield* WranglerDev.place(`bench-${name}`, logs)
+    const { inspectorPort, port, state } = place
+    const get = (from: string) => ask(`http://127.0.0.1:${port}${from}`)
 
     const { start: restart } = yield* WranglerDev.make({
+      ...place,
       cwd: path.resolve(import.meta.dirname, "servers", name),
-      port,
-      inspectorPort,
-      state,
-      log: path.join(logs, `${name}-${port}.log`),
       vars: [`D1_DELAY_MS:${options.d1DelayMs ?? 0}`, `METER:${options.meter === true ? 1 : 0}`],
       answers: get("/bench/meter")
     })

@@ -38,7 +38,8 @@ layer(services, { excludeTestServices: true })("benchmarks", (it) => {
     () =>
       Effect.gen(function* () {
         const servers = yield* startAll(serverNames, { meter: true })
-        const costs = yield* measureCosts(servers, 100)
+        const compared = servers.filter(({ name }) => name !== "bare")
+        const costs = yield* measureCosts(compared, 100)
         const lines = yield* measureLines(servers, workloads, tinySizes)
         const result = { ...(yield* describeRun(tinySizes)), lines, costs, memory: [] }
 

@@ -4,8 +4,6 @@
  * @since 0.1.0
  */
 import { Command, Options } from "@effect/cli"
-import type { FileSystem, Terminal } from "@effect/platform"
-import type * as Socket from "@effect/platform/Socket"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -116,11 +114,3 @@ export const make = (until: Effect.Effect<void>) =>
       "Copies a store from one LiveStore sync server to another, and verifies it event by event. Run it again to go on where it was stopped."
     )
   )
-
-/**
- * What the command needs of its platform.
- *
- * @since 0.1.0
- * @category models
- */
-export type Requirements = FileSystem.FileSystem | Terminal.Terminal | Socket.WebSocketConstructor

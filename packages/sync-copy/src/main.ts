@@ -4,7 +4,6 @@
  */
 import { Command } from "@effect/cli"
 import { NodeContext } from "@effect/platform-node"
-import * as Socket from "@effect/platform/Socket"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
@@ -14,17 +13,10 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { WebSocket } from "ws"
 import { make } from "./Command.ts"
 import { Stopped } from "./CopyError.ts"
 import * as LogLines from "./internal/logLines.ts"
-
-/** Not Node's own: this one says why a connection did not come about. */
-const layerWebSocket = Layer.succeed(
-  Socket.WebSocketConstructor,
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Of a browser's it lacks `dispatchEvent`.
-  (url, protocols) => new WebSocket(url, protocols) as object as globalThis.WebSocket
-)
+import * as WebSocket from "./internal/webSocket.ts"
 
 const stop = Deferred.unsafeMake<void>(FiberId.none)
 
@@ -33,7 +25,7 @@ const run = Command.run(make(Deferred.await(stop)), { name: "copy", version: "0.
 const program = run(process.argv).pipe(
   Effect.tapDefect((cause) => Console.error(Cause.pretty(cause))),
   Effect.provide(
-    Layer.merge(LogLines.layer, layerWebSocket).pipe(Layer.provideMerge(NodeContext.layer))
+    Layer.merge(LogLines.layer, WebSocket.layer).pipe(Layer.provideMerge(NodeContext.layer))
   )
 )
 

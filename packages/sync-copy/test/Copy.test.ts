@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { type Server, Servers, type ServerName } from "./support/servers.ts"
 import * as TestServers from "./support/servers.ts"
-import { copyStore, events, fill, grown, readAll, type Store } from "./support/stores.ts"
+import { copyStore, events, fill, followed, grown, readAll, type Store } from "./support/stores.ts"
 
 const store = (on: ServerName, storeId: string, payload?: unknown): Store => ({
   on,
@@ -234,24 +234,12 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("copy", (it
       const to = store("second", "followed")
       yield* fill(from, events(0, 300))
       const stop = yield* Deferred.make<void>()
-      const following = yield* Deferred.make<void>()
-      const copying = yield* copyStore(from, to, {
-        follow: true,
-        until: Deferred.await(stop),
-        onProgress: ({ phase }) =>
-          phase === "following"
-            ? Effect.asVoid(Deferred.succeed(following, undefined))
-            : Effect.void
-      }).pipe(Effect.fork)
-      yield* Effect.raceFirst(Deferred.await(following), Fiber.join(copying))
+      const copying = yield* followed(from, to, Deferred.await(stop))
       yield* fill(from, events(300, 450))
       yield* grown(to, 450)
       const { official, second } = yield* Servers
-      yield* second.restart
-      yield* fill(from, events(450, 451))
-      yield* grown(to, 451)
-      yield* official.restart
-      yield* fill(from, events(451, 600))
+      yield* Effect.all([official.restart, second.restart], { concurrency: 2 })
+      yield* fill(from, events(450, 600))
       yield* grown(to, 600)
       yield* Deferred.succeed(stop, undefined)
       const summary = yield* Fiber.join(copying)
@@ -265,15 +253,7 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("copy", (it
       const from = store("tidelog", "contested")
       const to = store("second", "contested")
       yield* fill(from, events(0, 10))
-      const following = yield* Deferred.make<void>()
-      const copying = yield* copyStore(from, to, {
-        follow: true,
-        onProgress: ({ phase }) =>
-          phase === "following"
-            ? Effect.asVoid(Deferred.succeed(following, undefined))
-            : Effect.void
-      }).pipe(Effect.fork)
-      yield* Effect.raceFirst(Deferred.await(following), Fiber.join(copying))
+      const copying = yield* followed(from, to)
       yield* fill(
         to,
         events(10, 11, () => ({ clientId: "somebody else" }))
@@ -377,7 +357,7 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("copy", (it
       const from = store("tidelog", "heavy")
       const to = store("tidelog", "heavy-copy")
       const args = "x".repeat(100_000)
-      for (let seqNum = 0; seqNum < 600; seqNum += 100) {
+      for (let seqNum = 0; seqNum < 300; seqNum += 100) {
         yield* fill(
           from,
           events(seqNum, seqNum + 100, () => ({ args }))
@@ -399,10 +379,10 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("copy", (it
             most = Math.max(most, heapUsed)
           })
       })
-      expect(summary).toMatchObject({ events: 600, copied: 600 })
-      expect(reports).toBeGreaterThan(60)
-      // The log has 60 MB.
-      expect(most - first).toBeLessThan(20_000_000)
+      expect(summary).toMatchObject({ events: 300, copied: 300 })
+      expect(reports).toBeGreaterThan(30)
+      // The log has 30 MB.
+      expect(most - first).toBeLessThan(15_000_000)
     })
   )
 })

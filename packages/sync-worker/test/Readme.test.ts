@@ -1,71 +1,24 @@
 /** The README's snippets are programs: all of them compile, and the whole workers run. */
-import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { Handshake } from "@tidelog/sync-protocol"
-import * as ts from "typescript"
 import { describe, expect, it } from "vitest"
+import { problemsOf, snippetsOf } from "../../../readme.shared.ts"
 import { accepted } from "./support/frames.ts"
 import { startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
-
-const snippets = Array.from(readme.matchAll(/^```ts\n(.*?)^```$/gms), ([, code = ""], index) => ({
-  code,
-  // Beside the tests, so that it finds what they find.
-  path: `${root}test/readme-${index}.ts`,
-  line: readme.slice(0, readme.indexOf(code)).split("\n").length
-}))
+const snippets = snippetsOf(root)
 
 /** A worker with its object. */
 const whole = snippets.filter(
   ({ code }) => code.includes("export class SyncBackendDO") && code.includes("export default")
 )
 
-const optionsOf = (path: string): ts.CompilerOptions => {
-  const { config } = ts.readConfigFile(path, (file) => ts.sys.readFile(file))
-  return ts.parseJsonConfigFileContent(config, ts.sys, root, undefined, path).options
-}
-
 it("[HOOK-5] every snippet compiles as strictly as the package does", () => {
   expect(snippets.length).toBeGreaterThan(4)
-  const options = {
-    ...optionsOf(`${root}tsconfig.test-worker.json`),
-    noEmit: true,
-    incremental: false,
-    noUnusedLocals: false
-  }
-  delete options.tsBuildInfoFile
-  const host = ts.createCompilerHost(options)
-  const find = (path: string) => snippets.find((snippet) => snippet.path === path)?.code
-  const withSnippets: ts.CompilerHost = {
-    ...host,
-    fileExists: (path) => find(path) !== undefined || host.fileExists(path),
-    readFile: (path) => find(path) ?? host.readFile(path),
-    getSourceFile: (path, ...rest) => {
-      const code = find(path)
-      return code === undefined
-        ? host.getSourceFile(path, ...rest)
-        : ts.createSourceFile(path, code, rest[0])
-    }
-  }
-  const program = ts.createProgram(
-    snippets.map(({ path }) => path),
-    options,
-    withSnippets
-  )
-  const problems = snippets.flatMap(({ line, path }) => {
-    const file = program.getSourceFile(path)
-    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
-      ({ messageText, start = 0 }) => {
-        const place = file?.getLineAndCharacterOfPosition(start).line ?? 0
-        return `README.md:${line + place}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`
-      }
-    )
-  })
-  expect(problems).toEqual([])
+  expect(problemsOf(root, "tsconfig.test-worker.json", snippets)).toEqual([])
 }, 60_000)
 
 const ADMIN_SECRET = "readme's secret"

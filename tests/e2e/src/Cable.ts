@@ -1,5 +1,5 @@
 /**
- * The network between one browser and one server: a TCP proxy that can be cut.
+ * The network between one client and one server: a TCP proxy that can be cut.
  *
  * A browser's own offline switch leaves the sockets of its workers open; a cut cable does not.
  */
@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import { HarnessError } from "./HarnessError.ts"
 
 export interface Cable {
-  /** Where the browser plugs in, on 127.0.0.1. */
+  /** Where the client plugs in, on 127.0.0.1. */
   readonly port: number
   /** Breaks every connection, and each new one at once. */
   readonly cut: Effect.Effect<void>
@@ -17,8 +17,22 @@ export interface Cable {
   readonly mend: Effect.Effect<void>
 }
 
-/** A cable to `target` on 127.0.0.1, for as long as the scope is open. Nothing need listen there yet. */
-export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.Scope> =>
+/** Carries what is said over one connection from either end to the other. */
+export type Carry = (near: Socket, far: Socket) => void
+
+const pipe: Carry = (near, far) => {
+  near.pipe(far)
+  far.pipe(near)
+}
+
+/**
+ * A cable to `target` on 127.0.0.1, for as long as the scope is open. Nothing need listen there yet.
+ * `carry`: who wants to read along, or to interfere.
+ */
+export const make = (
+  target: number,
+  carry: Carry = pipe
+): Effect.Effect<Cable, HarnessError, Scope.Scope> =>
   Effect.gen(function* () {
     const sockets = new Set<Socket>()
     let whole = true
@@ -28,7 +42,11 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
     const track = (socket: Socket, peer: Socket) => {
       sockets.add(socket)
       socket.on("error", () => peer.destroy())
-      socket.on("close", () => sockets.delete(socket))
+      socket.on("close", () => {
+        sockets.delete(socket)
+        // Once it has sent what it was given.
+        peer.destroySoon()
+      })
     }
 
     const server = createServer((near) => {
@@ -39,8 +57,7 @@ export const make = (target: number): Effect.Effect<Cable, HarnessError, Scope.S
       const far = connect(target, "127.0.0.1")
       track(near, far)
       track(far, near)
-      near.pipe(far)
-      far.pipe(near)
+      carry(near, far)
     })
 
     const cut = Effect.sync(() => {

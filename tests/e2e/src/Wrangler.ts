@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { appFolder } from "./app.ts"
-import { freePort } from "./freePort.ts"
 import { attempt, HarnessError } from "./HarnessError.ts"
 import * as WranglerDev from "./WranglerDev.ts"
 
@@ -38,17 +37,13 @@ export const layer = Layer.scoped(
     >()
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const state = yield* fs.makeTempDirectoryScoped({ prefix: "tidelog-state-" })
     const logs = path.resolve(import.meta.dirname, "../test-results/wrangler")
-    yield* fs.makeDirectory(logs, { recursive: true })
-    const port = yield* freePort
+    const place = yield* WranglerDev.place("app", logs)
+    const { port, state } = place
 
     const { kill, start } = yield* WranglerDev.make({
+      ...place,
       cwd: appFolder,
-      port,
-      inspectorPort: 0,
-      state,
-      log: path.join(logs, `${port}.log`),
       answers: attempt("asking the worker", () => fetch(`http://127.0.0.1:${port}/`))
     })
 

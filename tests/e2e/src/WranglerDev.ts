@@ -1,7 +1,7 @@
 /**
  * `wrangler dev` as a process that can be started again and killed.
  */
-import type { CommandExecutor, FileSystem, Path } from "@effect/platform"
+import { type CommandExecutor, FileSystem, Path } from "@effect/platform"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -9,6 +9,7 @@ import * as Ref from "effect/Ref"
 import * as Scope from "effect/Scope"
 import { binOf } from "./app.ts"
 import { eventually } from "./eventually.ts"
+import { freePort } from "./freePort.ts"
 import { HarnessError } from "./HarnessError.ts"
 import * as ProcessGroup from "./ProcessGroup.ts"
 
@@ -17,16 +18,37 @@ export const env = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS
 
 export const bin = binOf("wrangler", "bin/wrangler.js")
 
-export interface Options {
-  /** The folder of the worker's configuration. */
-  readonly cwd: string
-  /** On 127.0.0.1; the same after each start. */
+/** Where a worker runs; the same after each start. */
+export interface Place {
+  /** On 127.0.0.1. */
   readonly port: number
   readonly inspectorPort: number
   /** The folder of its state, which outlives a kill. */
   readonly state: string
   /** The file that its output is appended to. */
   readonly log: string
+}
+
+/** Free ports, and an empty state that is removed with the scope. The log is in `logs`, under a name that begins so. */
+export const place = (name: string, logs: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const state = yield* fs.makeTempDirectoryScoped({ prefix: `tidelog-${name}-` })
+    yield* fs.makeDirectory(logs, { recursive: true })
+    const port = yield* freePort
+    const inspectorPort = yield* freePort
+    return {
+      port,
+      inspectorPort,
+      state,
+      log: path.join(logs, `${name}-${port}.log`)
+    } satisfies Place
+  })
+
+export interface Options extends Place {
+  /** The folder of the worker's configuration. */
+  readonly cwd: string
   /** Variables of the worker, each as `NAME:value`. */
   readonly vars?: ReadonlyArray<string>
   /** Succeeds once it answers. */

@@ -8,6 +8,7 @@ import type { LiveStoreEvent } from "@livestore/common/schema"
 import { EventSequenceNumber } from "@livestore/common/schema"
 import { makeHttpSync, makeWsSync } from "@livestore/sync-cf/client"
 import type { BenchServer } from "@tidelog/benchmarks/src/BenchServer.ts"
+import { eventually } from "@tidelog/e2e/src/eventually.ts"
 import { makeCfSync } from "@tidelog/sync-client"
 import * as TidelogHttp from "@tidelog/sync-client/http"
 import type { Message } from "@tidelog/sync-protocol"
@@ -22,13 +23,13 @@ export type ClientName = (typeof clientNames)[number]
 
 type SyncMetadata = Message.SyncMetadata
 
-type Backend = SyncBackend.SyncBackend<SyncMetadata>
+export type Backend = SyncBackend.SyncBackend<SyncMetadata>
 
 /** What LiveStore's leader brings. Each client has its own. */
 export const leader = Layer.fresh(Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer))
 
 /** A client of a store, for as long as the scope. */
-export const connect = (name: ClientName, server: BenchServer, storeId: string) =>
+export const connect = (name: ClientName, server: Pick<BenchServer, "port">, storeId: string) =>
   constructors[name](`127.0.0.1:${server.port}`)({ storeId, clientId: name, payload: undefined })
 
 const constructors: Readonly<
@@ -58,6 +59,30 @@ export const events = (
     sessionId: "session"
   }))
 
+/** The numbers `from + 1` to `to`. */
+export const range = (from: number, to: number): ReadonlyArray<number> =>
+  Array.from({ length: to - from }, (_, index) => from + index + 1)
+
+/** Waits until something holds. If that takes too long, its text says what was waited for. */
+export const until = (holds: () => boolean) =>
+  eventually(String(holds), Effect.sync(holds), (held) => held)
+
+const cursorAfter = (seqNum: number) =>
+  seqNum === 0
+    ? Option.none()
+    : Option.some({
+        eventSequenceNumber: EventSequenceNumber.Global.make(seqNum),
+        metadata: Option.none()
+      })
+
+/** The events after a position, up to the head, page by page. */
+export const readAfter = (backend: Backend, after: number) =>
+  Stream.runCollect(backend.pull(cursorAfter(after), { live: false })).pipe(
+    Effect.map((pages) =>
+      [...pages].flatMap(({ batch }) => batch.map(({ eventEncoded }) => eventEncoded))
+    )
+  )
+
 /** What a reader has of a log. */
 export interface Reader {
   readonly seqNums: Array<number>
@@ -70,18 +95,9 @@ export interface Reader {
  * because the connection did. Ends only with another failure.
  */
 export const follow = (backend: Backend, reader: Reader) => {
-  const pull = Stream.suspend(() => {
-    const last = reader.seqNums.at(-1)
-    return backend.pull(
-      last === undefined
-        ? Option.none()
-        : Option.some({
-            eventSequenceNumber: EventSequenceNumber.Global.make(last),
-            metadata: Option.none()
-          }),
-      { live: true }
-    )
-  })
+  const pull = Stream.suspend(() =>
+    backend.pull(cursorAfter(reader.seqNums.at(-1) ?? 0), { live: true })
+  )
   return Stream.runForEach(pull, ({ batch, pageInfo }) =>
     Effect.sync(() => {
       reader.seqNums.push(...batch.map(({ eventEncoded }) => eventEncoded.seqNum))

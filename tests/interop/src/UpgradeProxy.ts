@@ -2,8 +2,9 @@
  * A proxy on the way to a server, as some networks have one: what it does with WebSockets is the test's to say.
  * Other requests it lets through.
  */
-import { connect, createServer, type Socket } from "node:net"
-import { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
+import type { Socket } from "node:net"
+import * as Cable from "@tidelog/e2e/src/Cable.ts"
+import type { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -28,26 +29,13 @@ const REFUSAL = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: clos
 
 export const make = (target: number): Effect.Effect<UpgradeProxy, HarnessError, Scope.Scope> =>
   Effect.gen(function* () {
-    const sockets = new Set<Socket>()
     const upgraded = new Set<Socket>()
     let upgrades: Upgrades = "pass"
     let count = 0
 
-    const track = (socket: Socket, peer: Socket) => {
-      sockets.add(socket)
-      socket.on("error", () => peer.destroy())
-      socket.on("close", () => {
-        sockets.delete(socket)
-        upgraded.delete(socket)
-        peer.destroy()
-      })
-    }
-
-    const server = createServer((near) => {
-      const far = connect(target, "127.0.0.1")
-      track(near, far)
-      track(far, near)
+    const { port } = yield* Cable.make(target, (near, far) => {
       let isMute = false
+      near.on("close", () => upgraded.delete(near))
       // A connection may have been used for other requests before. The head of each comes in one piece here.
       near.on("data", (data: Buffer) => {
         if (/^upgrade: *websocket\r$/im.test(data.toString("latin1"))) {
@@ -65,23 +53,6 @@ export const make = (target: number): Effect.Effect<UpgradeProxy, HarnessError, 
         near.write(isMute ? data.subarray(0, data.indexOf("\r\n\r\n") + 4) : data)
       })
     })
-
-    const port = yield* Effect.acquireRelease(
-      Effect.async<number, HarnessError>((resume) => {
-        server.on("error", (cause) =>
-          resume(new HarnessError({ message: "the proxy has no port", cause }))
-        )
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address()
-          if (typeof address === "object" && address !== null) resume(Effect.succeed(address.port))
-        })
-      }),
-      () =>
-        Effect.async<void>((resume) => {
-          for (const socket of sockets) socket.destroy()
-          server.close(() => resume(Effect.void))
-        })
-    )
 
     return {
       port,

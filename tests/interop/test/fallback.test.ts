@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { connect, events, follow, leader, type Reader } from "../src/Side.ts"
+import { connect, events, follow, leader, range, type Reader, until } from "../src/Side.ts"
 import * as UpgradeProxy from "../src/UpgradeProxy.ts"
 
 class Server extends Context.Tag("test/Server")<Server, BenchServer>() {}
@@ -21,15 +21,6 @@ const server = Layer.scoped(Server, start("tidelog")).pipe(
   Layer.provide(NodeContext.layer),
   Layer.provide(Logger.remove(Logger.defaultLogger))
 )
-
-const range = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => from + index + 1)
-
-const until = (holds: () => boolean) =>
-  Effect.suspend(() => (holds() ? Effect.void : Effect.fail("not yet"))).pipe(
-    Effect.retry(Schedule.spaced("20 millis")),
-    Effect.timeout("60 seconds")
-  )
 
 /** A client behind a proxy, what it reads, and what its app is told. */
 const behindProxy = (storeId: string, upgrades: UpgradeProxy.Upgrades) =>

@@ -4,7 +4,6 @@
  */
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, layer } from "@effect/vitest"
-import { EventSequenceNumber } from "@livestore/common/schema"
 import { start } from "@tidelog/benchmarks/src/BenchServer.ts"
 import type { BenchServer } from "@tidelog/benchmarks/src/BenchServer.ts"
 import * as Context from "effect/Context"
@@ -14,38 +13,48 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
-import { type ClientName, connect, events, follow, leader, type Reader } from "../src/Side.ts"
+import {
+  type ClientName,
+  connect,
+  events,
+  follow,
+  leader,
+  range,
+  readAfter,
+  type Reader,
+  until
+} from "../src/Side.ts"
 
 class Servers extends Context.Tag("test/Servers")<
   Servers,
   Readonly<Record<"official" | "tidelog", BenchServer>>
 >() {}
 
+const LARGE = { text: "x".repeat(120_000) }
+
+/** Starts a server with two stores on it that every client pulls: `long`, and `large`. */
+const startFilled = (name: "official" | "tidelog") =>
+  Effect.gen(function* () {
+    const server = yield* start(name)
+    const fill = (storeId: string, count: number, step: number, args: unknown) =>
+      Effect.gen(function* () {
+        const { push } = yield* connect("tidelog", server, storeId)
+        for (let from = 0; from < count; from += step) yield* push(events(from, from + step, args))
+      }).pipe(Effect.scoped, Effect.provide(leader))
+    yield* fill("long", 10_000, 100, { n: 1 })
+    yield* fill("large", 60, 5, LARGE)
+    return server
+  })
+
 const servers = Layer.scoped(
   Servers,
-  Effect.all({ official: start("official"), tidelog: start("tidelog") }, { concurrency: 2 })
+  Effect.all(
+    { official: startFilled("official"), tidelog: startFilled("tidelog") },
+    { concurrency: 2 }
+  )
 ).pipe(Layer.provide(NodeContext.layer), Layer.provide(Logger.remove(Logger.defaultLogger)))
 
-const range = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => from + index + 1)
-
-const SEQ_NUM_1 = EventSequenceNumber.Global.make(1)
-
 const newReader = (): Reader => ({ seqNums: [], caughtUp: -1 })
-
-/** Waits until something holds, for as long as a connection may take to come back. */
-const until = (holds: () => boolean) =>
-  Effect.suspend(() => (holds() ? Effect.void : Effect.fail("not yet"))).pipe(
-    Effect.retry(Schedule.spaced("20 millis")),
-    Effect.timeout("60 seconds")
-  )
-
-/** All that there is, page by page. */
-const readAll = (backend: Effect.Effect.Success<ReturnType<typeof connect>>) =>
-  Stream.runCollect(backend.pull(Option.none(), { live: false })).pipe(
-    Effect.map((pages) => [...pages].flatMap(({ batch }) => batch))
-  )
 
 const pairs: ReadonlyArray<readonly [ClientName, "official" | "tidelog"]> = [
   ["official", "tidelog"],
@@ -69,8 +78,7 @@ layer(servers, { excludeTestServices: true, timeout: "60 seconds" })("interop", 
           const one = yield* connectTo("basic")
           const other = yield* connectTo("basic")
           yield* one.push(events(0, 3))
-          const stored = yield* readAll(other)
-          expect(stored.map(({ eventEncoded }) => eventEncoded)).toEqual(events(0, 3))
+          expect(yield* readAfter(other, 0)).toEqual(events(0, 3))
           const reader = newReader()
           yield* follow(other, reader)
           yield* until(() => reader.caughtUp === 3)
@@ -99,27 +107,32 @@ layer(servers, { excludeTestServices: true, timeout: "60 seconds" })("interop", 
 
       it.scoped("pulls 60 events of 120 kB", () =>
         Effect.gen(function* () {
-          const backend = yield* connectTo("large")
-          const args = { text: "x".repeat(120_000) }
-          for (let from = 0; from < 60; from += 5) yield* backend.push(events(from, from + 5, args))
-          const reader = newReader()
-          yield* follow(yield* connectTo("large"), reader)
-          yield* until(() => reader.caughtUp === 60)
-          expect(reader.seqNums).toEqual(range(0, 60))
+          const backend = yield* connect(client, (yield* Servers)[serverName], "large")
+          expect(yield* readAfter(backend, 0)).toEqual(events(0, 60, LARGE))
+        }).pipe(Effect.provide(leader))
+      )
+
+      it.scoped("pushes 5 events of 120 kB", () =>
+        Effect.gen(function* () {
+          const backend = yield* connectTo("heavy")
+          yield* backend.push(events(0, 5, LARGE))
+          expect(yield* readAfter(backend, 0)).toEqual(events(0, 5, LARGE))
         }).pipe(Effect.provide(leader))
       )
 
       it.scoped("pulls 10,000 events, with some pushed meanwhile", () =>
         Effect.gen(function* () {
-          const backend = yield* connectTo("long")
-          for (let from = 0; from < 10_000; from += 100) {
-            yield* backend.push(events(from, from + 100, { n: from }))
-          }
+          const server = (yield* Servers)[serverName]
+          // Those who were here before have left some, too. The official client knows no cursor yet.
+          const other = yield* connect("tidelog", server, "long").pipe(Effect.provide(leader))
+          const head = (yield* readAfter(other, 9_990)).at(-1)?.seqNum ?? 0
+          expect(head).toBeGreaterThanOrEqual(10_000)
           const reader = newReader()
-          yield* follow(yield* connectTo("long"), reader)
-          yield* backend.push(events(10_000, 10_010))
-          yield* until(() => reader.seqNums.length >= 10_010)
-          expect(reader.seqNums).toEqual(range(0, 10_010))
+          const backend = yield* connect(client, server, "long")
+          yield* follow(backend, reader)
+          yield* backend.push(events(head, head + 100))
+          yield* until(() => reader.seqNums.length >= head + 100)
+          expect(reader.seqNums).toEqual(range(0, head + 100))
         }).pipe(Effect.provide(leader))
       )
 
@@ -140,42 +153,52 @@ layer(servers, { excludeTestServices: true, timeout: "60 seconds" })("interop", 
         Effect.gen(function* () {
           const first = yield* connectTo("first")
           yield* first.push(events(0, 1))
-          yield* readAll(first)
+          yield* readAfter(first, 0)
           // It has the backendId from the store that it shares with the other.
           const other = yield* connectTo("other")
           const pushed = yield* Effect.flip(other.push(events(0, 1)))
           expect(pushed).toMatchObject({ _tag: "BackendIdMismatchError" })
-          const cursor = { eventSequenceNumber: SEQ_NUM_1, metadata: Option.none() }
-          const pulled = yield* Effect.flip(
-            Stream.runDrain(other.pull(Option.some(cursor), { live: false }))
-          )
+          const pulled = yield* Effect.flip(readAfter(other, 1))
           expect(pulled).toMatchObject({ _tag: "BackendIdMismatchError" })
         }).pipe(Effect.provide(leader))
       )
+    })
+  }
 
-      // The official client's pull over HTTP ends for good with the first answer that does not come.
-      if (client === "official HTTP") return
-
-      it.scoped("goes on when the server has been started again", () =>
+  for (const serverName of ["official", "tidelog"] as const) {
+    // The official client's pull over HTTP ends for good with the first answer that does not come.
+    const clients = pairs.flatMap(([client, server]) =>
+      server === serverName && client !== "official HTTP" ? [client] : []
+    )
+    it.scoped(
+      `${clients.join(", ")} go on when the ${serverName} server has been started again`,
+      () =>
         Effect.gen(function* () {
           const server = (yield* Servers)[serverName]
-          const one = yield* connectTo("again")
-          const other = yield* connectTo("again")
-          const reader = newReader()
-          const following = yield* follow(other, reader)
-          yield* one.push(events(0, 3))
-          yield* until(() => reader.seqNums.length === 3)
-          yield* server.restart
-          yield* one.push(events(3, 5)).pipe(
-            // LiveStore's leader pushes again, whatever it was.
-            Effect.retry(Schedule.spaced("500 millis")),
-            Effect.timeout("60 seconds")
+          const devices = yield* Effect.forEach(clients, (client) =>
+            Effect.gen(function* () {
+              const storeId = `${client.replace(" ", "_")}_again`
+              const one = yield* connect(client, server, storeId)
+              const other = yield* connect(client, server, storeId)
+              const reader = newReader()
+              const following = yield* follow(other, reader)
+              yield* one.push(events(0, 3))
+              yield* until(() => reader.seqNums.length === 3)
+              return { one, reader, following }
+            }).pipe(Effect.provide(leader))
           )
-          yield* until(() => reader.seqNums.length >= 5)
-          expect(reader.seqNums).toEqual(range(0, 5))
-          expect(Option.isNone(yield* Fiber.poll(following))).toBe(true)
-        }).pipe(Effect.provide(leader))
-      )
-    })
+          yield* server.restart
+          for (const { following, one, reader } of devices) {
+            yield* one.push(events(3, 5)).pipe(
+              // LiveStore's leader pushes again, whatever it was.
+              Effect.retry(Schedule.spaced("500 millis")),
+              Effect.timeout("60 seconds")
+            )
+            yield* until(() => reader.seqNums.length >= 5)
+            expect(reader.seqNums).toEqual(range(0, 5))
+            expect(Option.isNone(yield* Fiber.poll(following))).toBe(true)
+          }
+        })
+    )
   }
 })

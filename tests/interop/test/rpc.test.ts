@@ -5,29 +5,25 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { makeHttpSync } from "@livestore/sync-cf/client"
+import { eventually } from "@tidelog/e2e/src/eventually.ts"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
 import { RpcServer } from "../src/RpcServer.ts"
-import { events, leader } from "../src/Side.ts"
+import { events, leader, range, readAfter } from "../src/Side.ts"
 
 const server = RpcServer.layer.pipe(
   Layer.provide(NodeContext.layer),
   Layer.provide(Logger.remove(Logger.defaultLogger))
 )
 
-const range = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => from + index + 1)
-
 /** Asks until the answer is as it is to be. */
 const until = <E>(asked: Effect.Effect<unknown, E, RpcServer>, holds: (answer: unknown) => void) =>
-  asked.pipe(
-    Effect.tap((answer) => Effect.try(() => holds(answer))),
-    Effect.retry(Schedule.spaced("100 millis")),
-    Effect.timeout("30 seconds")
+  eventually(
+    "the answer is as it is to be",
+    Effect.tap(asked, (answer) => Effect.try(() => holds(answer))),
+    () => true
   )
 
 const ask = (path: string, body?: unknown) =>
@@ -160,10 +156,7 @@ layer(server, { excludeTestServices: true, timeout: "90 seconds" })("calls of ob
           expect(answer).toEqual(["a", "b"])
         )
       }
-      const pulled = yield* Stream.runCollect(
-        (yield* other("notes")).pull(Option.none(), { live: false })
-      )
-      expect([...pulled].flatMap(({ batch }) => batch)).toHaveLength(2)
+      expect(yield* readAfter(yield* other("notes"), 0)).toHaveLength(2)
     }).pipe(Effect.provide(leader))
   )
 

@@ -16,6 +16,7 @@ import { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
 import { makeCfSync } from "@tidelog/sync-client"
 import type { CfSyncOptions, SyncStatus } from "@tidelog/sync-client"
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
@@ -56,10 +57,12 @@ export const open = (
     readonly storeId: string
     readonly clientId: string
     readonly client?: "official" | undefined
+    /** How often the official client pings, if not as often as it does by itself. */
+    readonly pings?: Duration.DurationInput | undefined
   } & CfSyncOptions
 ): Effect.Effect<TodoStore, HarnessError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { client, clientId, storeId, ...sync } = options
+    const { client, clientId, pings, storeId, ...sync } = options
     let status: SyncStatus.SyncStatus | undefined
     const shutdownDeferred = yield* makeShutdownDeferred
     const store = yield* Effect.acquireRelease(
@@ -75,7 +78,10 @@ export const open = (
               sync: {
                 backend:
                   client === "official"
-                    ? makeWsSync({ url: `${sync.url}/websocket` })
+                    ? makeWsSync({
+                        url: `${sync.url}/websocket`,
+                        ...(pings === undefined ? {} : { ping: { requestInterval: pings } })
+                      })
                     : makeCfSync({
                         ...sync,
                         broadcastStatus: false,

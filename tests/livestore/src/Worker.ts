@@ -1,9 +1,9 @@
 /**
  * The worker, under `wrangler dev`, for all tests of a file.
  */
-import { FileSystem, Path } from "@effect/platform"
-import { freePort } from "@tidelog/e2e/src/freePort.ts"
-import { attempt, type HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
+import { Path } from "@effect/platform"
+import { ask } from "@tidelog/e2e/src/ask.ts"
+import type { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
 import * as WranglerDev from "@tidelog/e2e/src/WranglerDev.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,24 +27,15 @@ const SECRET = "local-secret"
 export const layer = Layer.scoped(
   Worker,
   Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const state = yield* fs.makeTempDirectoryScoped({ prefix: "tidelog-livestore-" })
     const logs = path.resolve(import.meta.dirname, "../test-results/wrangler")
-    yield* fs.makeDirectory(logs, { recursive: true })
-    const port = yield* freePort
-    const inspectorPort = yield* freePort
+    const place = yield* WranglerDev.place("livestore", logs)
+    const { port } = place
     const request = (what: string, init?: RequestInit) =>
-      attempt(`asking for ${what}`, async () => {
-        const response = await fetch(`http://127.0.0.1:${port}${what}`, init)
-        if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
-      })
+      ask(`http://127.0.0.1:${port}${what}`, init)
     const { start } = yield* WranglerDev.make({
+      ...place,
       cwd: path.resolve(import.meta.dirname, "../worker"),
-      port,
-      inspectorPort,
-      state,
-      log: path.join(logs, `${port}.log`),
       vars: [`ADMIN_SECRET:${SECRET}`],
       answers: request("/health")
     })
@@ -52,12 +43,14 @@ export const layer = Layer.scoped(
     return {
       port,
       restart: start,
-      setSunday: (isSunday) => request(`/rule?sunday=${isSunday}`),
+      setSunday: (isSunday) => Effect.asVoid(request(`/rule?sunday=${isSunday}`)),
       reset: (storeId) =>
-        request(`/admin/stores/${storeId}/reset`, {
-          method: "POST",
-          headers: { authorization: `Bearer ${SECRET}` }
-        })
+        Effect.asVoid(
+          request(`/admin/stores/${storeId}/reset`, {
+            method: "POST",
+            headers: { authorization: `Bearer ${SECRET}` }
+          })
+        )
     }
   })
 )

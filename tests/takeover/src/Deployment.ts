@@ -2,7 +2,6 @@
  * One worker under `wrangler dev`, on one state: first LiveStore's official backend, then this project's.
  */
 import { FileSystem, Path } from "@effect/platform"
-import { freePort } from "@tidelog/e2e/src/freePort.ts"
 import { attempt } from "@tidelog/e2e/src/HarnessError.ts"
 import * as WranglerDev from "@tidelog/e2e/src/WranglerDev.ts"
 import * as Effect from "effect/Effect"
@@ -11,19 +10,14 @@ import * as Effect from "effect/Effect"
 export const start = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const state = yield* fs.makeTempDirectoryScoped({ prefix: "tidelog-takeover-" })
   const logs = path.resolve(import.meta.dirname, "../test-results/wrangler")
-  yield* fs.makeDirectory(logs, { recursive: true })
-  const port = yield* freePort
-  const inspectorPort = yield* freePort
+  const place = yield* WranglerDev.place("takeover", logs)
+  const { port } = place
 
   const server = (name: "official" | "tidelog") =>
     WranglerDev.make({
+      ...place,
       cwd: path.resolve(import.meta.dirname, name),
-      port,
-      inspectorPort,
-      state,
-      log: path.join(logs, `${name}-${port}.log`),
       answers: attempt("asking the worker", () => fetch(`http://127.0.0.1:${port}/`))
     })
 
@@ -33,7 +27,7 @@ export const start = Effect.gen(function* () {
   return {
     port,
     redeploy: Effect.zipRight(official.kill, tidelog.start),
-    /** What the server of this project has logged. */
-    log: Effect.orDie(fs.readFileString(path.join(logs, `tidelog-${port}.log`)))
+    /** What both have logged. */
+    log: Effect.orDie(fs.readFileString(place.log))
   }
 })

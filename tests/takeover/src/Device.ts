@@ -4,7 +4,6 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import type { SyncBackend } from "@livestore/common"
-import { EventSequenceNumber } from "@livestore/common/schema"
 import { makeWsSync } from "@livestore/sync-cf/client"
 import type { ClientName } from "@tidelog/interop/src/Side.ts"
 import { makeCfSync } from "@tidelog/sync-client"
@@ -12,9 +11,6 @@ import type { Message } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-
-export type Backend = SyncBackend.SyncBackend<Message.SyncMetadata>
 
 /** Where a store's events are. */
 export type Engine = "d1" | "sqlite"
@@ -46,21 +42,3 @@ export const make = (port: number) => (name: ClientName, engine: Engine, storeId
     connect: connector(name, `ws://127.0.0.1:${port}/${engine}`, storeId, kept),
     backendId: kept.get("backendId").pipe(Effect.orDie, Effect.map(Option.getOrUndefined))
   })).pipe(Effect.provide(Layer.fresh(KeyValueStore.layerMemory)))
-
-/** The events after a position, up to the head. */
-export const readAfter = (backend: Backend, after: number) =>
-  Stream.runCollect(
-    backend.pull(
-      after === 0
-        ? Option.none()
-        : Option.some({
-            eventSequenceNumber: EventSequenceNumber.Global.make(after),
-            metadata: Option.none()
-          }),
-      { live: false }
-    )
-  ).pipe(
-    Effect.map((pages) =>
-      [...pages].flatMap(({ batch }) => batch.map(({ eventEncoded }) => eventEncoded))
-    )
-  )

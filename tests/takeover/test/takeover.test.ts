@@ -4,12 +4,17 @@
  */
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, layer } from "@effect/vitest"
+import { eventually } from "@tidelog/e2e/src/eventually.ts"
 import {
+  type Backend,
   type ClientName,
   clientNames,
   events,
   follow,
-  type Reader
+  range,
+  readAfter,
+  type Reader,
+  until
 } from "@tidelog/interop/src/Side.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -26,18 +31,8 @@ const engines = ["d1", "sqlite"] as const
 /** Ids as apps choose them. */
 const storeIds = ["plain_1", "V1StGXR8_Z5jdHi6B-myT", "3F2504E0-4F89-11D3-9A0C-0305E82C3301", "b.ü"]
 
-const range = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => from + index + 1)
-
-/** As long as a client may take to come back. */
-const until = (holds: () => boolean) =>
-  Effect.suspend(() => (holds() ? Effect.void : Effect.fail("not yet"))).pipe(
-    Effect.retry(Schedule.spaced("20 millis")),
-    Effect.timeout("60 seconds")
-  )
-
 /** LiveStore's leader pushes again as well, unless it is told that it is behind. */
-const pushed = (backend: Device.Backend, batch: ReturnType<typeof events>) =>
+const pushed = (backend: Backend, batch: ReturnType<typeof events>) =>
   backend.push(batch).pipe(
     Effect.retry({
       while: ({ _tag }) => _tag === "UnknownError" || _tag === "IsOfflineError",
@@ -62,7 +57,7 @@ const numbers = (found: ReadonlyArray<{ readonly seqNum: number }>) =>
 /** A client that was connected when the worker was deployed anew. */
 interface Guest {
   readonly device: Device.Device
-  readonly backend: Device.Backend
+  readonly backend: Backend
   readonly reader: Reader
   readonly following: Effect.Effect.Success<ReturnType<typeof follow>>
   readonly backendId: string | undefined
@@ -92,7 +87,7 @@ const afterTakeover = Effect.gen(function* () {
   const leave = <A, E>(
     engine: Device.Engine,
     storeId: string,
-    use: (backend: Device.Backend) => Effect.Effect<A, E>
+    use: (backend: Backend) => Effect.Effect<A, E>
   ) =>
     Effect.gen(function* () {
       const it = yield* device("official", engine, storeId)
@@ -129,7 +124,7 @@ const afterTakeover = Effect.gen(function* () {
     yield* leave(engine, "Wedged-1", (backend) =>
       Effect.gen(function* () {
         yield* backend.push(events(0, 5))
-        yield* Device.readAfter(backend, 0)
+        yield* readAfter(backend, 0)
         yield* Effect.flip(backend.push(torn))
         // From now on it takes nothing any more.
         yield* Effect.flip(backend.push(events(5, 6)))
@@ -139,11 +134,11 @@ const afterTakeover = Effect.gen(function* () {
       Effect.flip(backend.push([...events(0, 14), ...events(13, 15)]))
     )
     yield* leave(engine, "No-Chain", (backend) => backend.push(chained([1, 0], [3, 2], [9, 7])))
-    yield* leave(engine, "Empty-1", (backend) => Device.readAfter(backend, 0))
+    yield* leave(engine, "Empty-1", (backend) => readAfter(backend, 0))
   }
 
   yield* leave("d1", "Twin-A", (backend) => backend.push(events(0, 3)))
-  const seen = yield* leave("d1", "twin.a", (backend) => Device.readAfter(backend, 0))
+  const seen = yield* leave("d1", "twin.a", (backend) => readAfter(backend, 0))
   // The official backend shows one store's events in the other.
   expect(numbers(seen)).toEqual([1, 2, 3])
 
@@ -194,7 +189,7 @@ layer(after, { excludeTestServices: true, timeout: "170 seconds" })("takeover", 
             const { device, guest } = yield* AfterTakeover
             const newcomer = yield* device(name, engine, storeId)
             const backend = yield* newcomer.connect
-            const found = yield* Device.readAfter(backend, 0)
+            const found = yield* readAfter(backend, 0)
             expect(found.slice(0, 3)).toEqual(events(0, 3))
             expect(yield* newcomer.backendId).toBe(guest(name, engine, storeId).backendId)
           })
@@ -211,9 +206,9 @@ layer(after, { excludeTestServices: true, timeout: "170 seconds" })("takeover", 
           const device = kept(engine, "Wedged-1")
           const before = yield* device.backendId
           const backend = yield* device.connect
-          expect(numbers(yield* Device.readAfter(backend, 5))).toEqual(range(5, 19))
+          expect(numbers(yield* readAfter(backend, 5))).toEqual(range(5, 19))
           yield* backend.push(events(19, 20))
-          expect(numbers(yield* Device.readAfter(backend, 0))).toEqual(range(0, 20))
+          expect(numbers(yield* readAfter(backend, 0))).toEqual(range(0, 20))
           expect(yield* device.backendId).toBe(before)
         })
       )
@@ -224,7 +219,7 @@ layer(after, { excludeTestServices: true, timeout: "170 seconds" })("takeover", 
           Effect.gen(function* () {
             const { kept } = yield* AfterTakeover
             const backend = yield* kept(engine, "wedged-at-once").connect
-            expect(numbers(yield* Device.readAfter(backend, 0))).toEqual(range(0, 14))
+            expect(numbers(yield* readAfter(backend, 0))).toEqual(range(0, 14))
             yield* backend.push(events(14, 15))
           })
       )
@@ -233,9 +228,9 @@ layer(after, { excludeTestServices: true, timeout: "170 seconds" })("takeover", 
         Effect.gen(function* () {
           const { kept, log } = yield* AfterTakeover
           const backend = yield* kept(engine, "No-Chain").connect
-          expect(numbers(yield* Device.readAfter(backend, 0))).toEqual([1, 3, 9])
+          expect(numbers(yield* readAfter(backend, 0))).toEqual([1, 3, 9])
           yield* backend.push(events(9, 10))
-          expect(numbers(yield* Device.readAfter(backend, 3))).toEqual([9, 10])
+          expect(numbers(yield* readAfter(backend, 3))).toEqual([9, 10])
           expect(yield* log).toContain("it is no chain")
         })
       )
@@ -248,7 +243,7 @@ layer(after, { excludeTestServices: true, timeout: "170 seconds" })("takeover", 
           expect(before).toBeDefined()
           const backend = yield* device.connect
           yield* backend.push(events(0, 2))
-          expect(numbers(yield* Device.readAfter(backend, 0))).toEqual([1, 2])
+          expect(numbers(yield* readAfter(backend, 0))).toEqual([1, 2])
           expect(yield* device.backendId).toBe(before)
         })
       )
@@ -261,16 +256,12 @@ layer(after, { excludeTestServices: true, timeout: "170 seconds" })("takeover", 
       const other = yield* (yield* device("tidelog", "d1", "twin.a")).connect
       const first = yield* Effect.fork(pushed(other, events(0, 1, { text: "mine" })))
       // It is put off for as long as the events may be its own.
-      yield* log.pipe(
-        Effect.filterOrFail((text) => text.includes("TakeoverRefused")),
-        Effect.retry(Schedule.spaced("100 millis")),
-        Effect.timeout("60 seconds")
-      )
+      yield* eventually("it is put off", log, (text) => text.includes("TakeoverRefused"))
       const own = yield* (yield* device("official", "d1", "Twin-A")).connect
-      expect(numbers(yield* Device.readAfter(own, 0))).toEqual([1, 2, 3])
+      expect(numbers(yield* readAfter(own, 0))).toEqual([1, 2, 3])
       yield* Fiber.join(first)
-      expect(yield* Device.readAfter(other, 0)).toEqual(events(0, 1, { text: "mine" }))
-      expect(yield* Device.readAfter(own, 0)).toEqual(events(0, 3))
+      expect(yield* readAfter(other, 0)).toEqual(events(0, 1, { text: "mine" }))
+      expect(yield* readAfter(own, 0)).toEqual(events(0, 3))
     })
   )
 })

@@ -2,11 +2,11 @@
  * The servers that are copied between, each under a `wrangler dev` of its own: LiveStore's official one from npm,
  * this project's with its defaults, and this project's with small limits, a token and a rule.
  */
-import { FileSystem, Path } from "@effect/platform"
+import { Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { start } from "@tidelog/benchmarks/src/BenchServer.ts"
-import { freePort } from "@tidelog/e2e/src/freePort.ts"
-import { attempt, type HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
+import { ask } from "@tidelog/e2e/src/ask.ts"
+import type { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
 import * as WranglerDev from "@tidelog/e2e/src/WranglerDev.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -26,25 +26,16 @@ export class Servers extends Context.Tag("test/Servers")<
 >() {}
 
 const second = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const state = yield* fs.makeTempDirectoryScoped({ prefix: "tidelog-copy-" })
   const logs = path.resolve(import.meta.dirname, "../../test-results/wrangler")
-  yield* fs.makeDirectory(logs, { recursive: true })
-  const port = yield* freePort
+  const place = yield* WranglerDev.place("copy-second", logs)
   const { start: restart } = yield* WranglerDev.make({
+    ...place,
     cwd: path.resolve(import.meta.dirname, "second"),
-    port,
-    inspectorPort: yield* freePort,
-    state,
-    log: path.join(logs, `second-${port}.log`),
-    answers: attempt("asking the second server", async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/health`)
-      if (!response.ok) throw new Error(await response.text())
-    })
+    answers: ask(`http://127.0.0.1:${place.port}/health`)
   })
   yield* restart
-  return { url: `ws://127.0.0.1:${port}`, restart }
+  return { url: `ws://127.0.0.1:${place.port}`, restart }
 })
 
 const bench = (name: "official" | "tidelog") =>

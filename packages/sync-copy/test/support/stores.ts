@@ -4,7 +4,9 @@
 import * as Socket from "@effect/platform/Socket"
 import { SyncClient } from "@tidelog/sync-client"
 import type { LogEvent } from "@tidelog/sync-protocol"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -86,7 +88,6 @@ export const grown = (store: Store, count: number) =>
 
 export interface Options extends CopyOptions {
   readonly nullForAbsentArgs?: boolean
-  readonly patience?: string
   /** Told of each step, which waits for it. */
   readonly onProgress?: (snapshot: Progress.Snapshot) => Effect.Effect<void>
   readonly webSocket?: Layer.Layer<Socket.WebSocketConstructor>
@@ -107,4 +108,18 @@ export const copyStore = (from: Store, to: Store, options: Options = {}) =>
       Effect.provideService(Progress.Progress, { report: onProgress }),
       Effect.provide(options.webSocket ?? webSocket)
     )
+  })
+
+/** A copy that follows, in a fiber of its own, and has caught up. */
+export const followed = (from: Store, to: Store, until?: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const following = yield* Deferred.make<void>()
+    const copying = yield* copyStore(from, to, {
+      follow: true,
+      until,
+      onProgress: ({ phase }) =>
+        phase === "following" ? Effect.asVoid(Deferred.succeed(following, undefined)) : Effect.void
+    }).pipe(Effect.fork)
+    yield* Effect.raceFirst(Deferred.await(following), Fiber.join(copying))
+    return copying
   })
