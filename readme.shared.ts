@@ -29,7 +29,7 @@ export const snippetsOf = (folder: string): ReadonlyArray<Snippet> => {
 
 /**
  * What is wrong with snippets, each with its line, under the options of the package's `project`. `given`: other
- * files that are not there, and that snippets import, by their paths.
+ * files that are not there, and that snippets build on, by their paths.
  */
 export const problemsOf = (
   folder: string,
@@ -51,7 +51,7 @@ export const problemsOf = (
   const find = (path: string) =>
     given.get(path) ?? snippets.find((snippet) => snippet.path === path)?.code
   const program = ts.createProgram(
-    snippets.map(({ path }) => path),
+    [...given.keys(), ...snippets.map(({ path }) => path)],
     options,
     {
       ...host,

@@ -88,9 +88,8 @@ describe("DoRpc", () => {
       const { backend, client } = yield* makeRpcClient()
       const { pulled, pulling } = yield* follow(client, false)
       const call = backend.only(PULL)
-      const bytes = [call.chunk("x", page(0, 2, 2)), call.chunk("x", page(2, 4)), call.succeeded()]
-        .map((frame) => Array.from(DoRpcCodec.write(frame)))
-        .flat()
+      const frames = [call.chunk("x", page(0, 2, 2)), call.chunk("x", page(2, 4)), call.succeeded()]
+      const bytes = frames.flatMap((frame) => Array.from(DoRpcCodec.write(frame)))
       for (let from = 0; from < bytes.length; from += 7) {
         call.write(Uint8Array.from(bytes.slice(from, from + 7)))
       }

@@ -5,12 +5,26 @@ import { problemsOf, snippetsOf } from "../../../readme.shared.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** What a snippet takes from the app. */
+/** What snippets take from the app, and from a worker's platform, whose types are not those of a page. */
 const app = new Map([
   [
     `${root}test/schema.ts`,
     `import type { LiveStoreSchema } from "@livestore/common/schema"
      export declare const schema: LiveStoreSchema`
+  ],
+  [
+    `${root}test/cloudflare.d.ts`,
+    `interface Env {
+       readonly SYNC_BACKEND_DO: import("@cloudflare/workers-types").DurableObjectNamespace<
+         import("@cloudflare/workers-types").Rpc.DurableObjectBranded & { rpc(call: Uint8Array): Promise<Uint8Array> }
+       >
+     }
+     declare module "cloudflare:workers" {
+       export abstract class DurableObject<Env> {
+         protected readonly ctx: import("@cloudflare/workers-types").DurableObjectState
+         protected readonly env: Env
+       }
+     }`
   ]
 ])
 
