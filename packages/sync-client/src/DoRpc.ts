@@ -30,8 +30,7 @@ const NOWHERE = "ws://durable-object.invalid"
 
 /**
  * A sync backend for a LiveStore store in a Durable Object, which calls the backend's object instead of connecting to
- * it: nothing is open between two calls, so both may sleep. It reconnects, resumes and repeats as `makeCfSync`
- * does.
+ * it: nothing is open between two calls. It reconnects, resumes and repeats as `makeCfSync` does.
  *
  * @example
  * ```ts

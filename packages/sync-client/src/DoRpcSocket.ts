@@ -5,8 +5,10 @@
  * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
+import * as Closing from "@tidelog/sync-protocol/Closing"
 import * as DoRpcMessage from "@tidelog/sync-protocol/DoRpcMessage"
 import type * as Frame from "@tidelog/sync-protocol/Frame"
+import * as Handshake from "@tidelog/sync-protocol/Handshake"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { flow } from "effect/Function"
@@ -18,6 +20,7 @@ import * as Stream from "effect/Stream"
 import * as DoRpcAnswer from "./DoRpcAnswer.ts"
 import * as DoRpcUpdates from "./DoRpcUpdates.ts"
 import * as RequestSocket from "./RequestSocket.ts"
+import * as SyncSocket from "./SyncSocket.ts"
 
 /**
  * What the calls need.
@@ -56,8 +59,12 @@ const transport = ({ durableObjectContext, syncBackendStub, ...options }: Option
       const call = { ...request, id: String(++lastCall) }
       return DoRpcAnswer.frames({ stub, request: call, within })
     }).pipe(
-      Stream.map((frame) =>
-        Predicate.isRecord(frame) ? { ...frame, requestId: request.id } : frame
+      Stream.mapEffect((frame) =>
+        Option.match(decodeRefusal(frame), {
+          onNone: () =>
+            Effect.succeed(Predicate.isRecord(frame) ? { ...frame, requestId: request.id } : frame),
+          onSome: Effect.fail
+        })
       )
     )
   const askForTexts = (request: Frame.Request) => Stream.map(ask(request), toText)
@@ -70,7 +77,7 @@ const transport = ({ durableObjectContext, syncBackendStub, ...options }: Option
       _tag: "Request",
       id: "0",
       tag: DoRpcMessage.PING,
-      payload: { storeId: RequestSocket.storeIdOf(url) },
+      payload: claimsOf(url),
       headers: []
     }),
     push: (request) => askForTexts({ ...request, tag: DoRpcMessage.PUSH }),
@@ -102,7 +109,50 @@ const transport = ({ durableObjectContext, syncBackendStub, ...options }: Option
   })
 }
 
+const decodeSearch = Schema.decodeUnknownOption(Handshake.SearchParams)
+
+/** What the URL of a connection says of it. */
+const claimsOf = (url: string) =>
+  Option.map(
+    decodeSearch(Object.fromEntries(new URL(url).searchParams)),
+    ({ payload, storeId }) => ({ storeId, payload })
+  ).pipe(Option.getOrUndefined)
+
 const toText = (frame: unknown): string => JSON.stringify(frame)
+
+const CODES = {
+  Unauthorized: Closing.CloseCode.unauthorized,
+  Forbidden: Closing.CloseCode.forbidden
+}
+
+/** Nobody is let in with this payload: as a socket would have been closed. */
+const decodeRefusal = flow(
+  Schema.decodeUnknownOption(
+    Schema.Struct({
+      exit: Schema.Struct({
+        cause: Schema.Struct({
+          error: Schema.Struct({
+            cause: Schema.Struct({
+              name: Schema.Literal("Unauthorized", "Forbidden"),
+              message: Schema.String
+            })
+          })
+        })
+      })
+    })
+  ),
+  Option.map(
+    ({
+      exit: {
+        cause: {
+          error: {
+            cause: { message, name }
+          }
+        }
+      }
+    }) => new SyncSocket.ConnectionEnd({ code: CODES[name], reason: message, broken: false })
+  )
+)
 
 /** The name under which later pages come. */
 const decodeName = flow(

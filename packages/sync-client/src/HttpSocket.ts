@@ -39,6 +39,9 @@ const PULL_WITHIN = 30_000
 const toHttp = (url: string): string =>
   url.replace(/^ws/, "http").replace(/([?&]transport=)ws(?=&|$)/, "$1http")
 
+const storeIdOf = (url: string): string =>
+  decodeURIComponent(/[?&]storeId=([^&]*)/.exec(url)?.[1] ?? "")
+
 const encodePull = Schema.encodeSync(HttpMessage.PullRequest)
 
 const transport =
@@ -57,7 +60,7 @@ const transport =
           _tag: "Request",
           id: "0",
           tag: HttpMessage.PING,
-          payload: { storeId: RequestSocket.storeIdOf(url) },
+          payload: { storeId: storeIdOf(url) },
           headers: []
         },
         { within: Infinity, mayFail: false }

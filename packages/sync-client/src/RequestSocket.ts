@@ -170,12 +170,3 @@ export const make = (
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     return socket as globalThis.WebSocket
   })
-
-/**
- * The store that the URL of a connection is for.
- *
- * @since 0.1.0
- * @category accessors
- */
-export const storeIdOf = (url: string): string =>
-  decodeURIComponent(/[?&]storeId=([^&]*)/.exec(url)?.[1] ?? "")

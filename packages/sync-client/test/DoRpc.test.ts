@@ -43,6 +43,7 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client } = yield* makeRpcClient({ payload: { authToken: "ok é" } })
       const claims = { storeId: "store", payload: { authToken: "ok é" } }
+      expect(backend.all(PING)[0]?.frame.payload).toEqual(claims)
       const { pulled } = yield* follow(client)
       expect(backend.only(PULL).frame.payload).toMatchObject({
         ...claims,
@@ -239,6 +240,56 @@ describe("DoRpc", () => {
       yield* settle
       expect(yield* client.isConnected.get).toBe(true)
     }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-26][CLIENT-6] who is not let in is refused, as over a WebSocket", () =>
+    Effect.gen(function* () {
+      for (const [refusal, code] of [
+        ["Unauthorized", 4401],
+        ["Forbidden", 4403]
+      ] as const) {
+        const { backend, client } = yield* makeRpcClient()
+        const { pulling } = yield* follow(client)
+        const call = backend.only(PULL)
+        call.write(DoRpcCodec.write(call.failed(refusal, "who are you?")))
+        yield* settle
+        const refused = { _tag: "Refused", code, reason: "who are you?" }
+        expect(yield* client.status.get).toMatchObject(refused)
+        backend.refusal = refusal
+        yield* client.reconnect
+        yield* advance("2 seconds")
+        expect(yield* client.status.get).toMatchObject(refused)
+        backend.refusal = undefined
+        yield* client.reconnect
+        yield* advance("2 seconds")
+        expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+        expect(yield* Fiber.poll(pulling)).toEqual(Option.none())
+      }
+    })
+  )
+
+  it.scoped("[CLIENT-26][CLIENT-18] credentials that end in use are made anew", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const { backend, client } = yield* makeRpcClient({
+        payload: () => ({ token: `token-${++made}` })
+      })
+      const { pulled } = yield* follow(client)
+      backend.only(PULL).pages("live", page(0, 2))
+      yield* settle
+      yield* advance("1 minute")
+      const call = backend.only(PULL)
+      call.write(DoRpcCodec.write(call.failed("Unauthorized", "too old")))
+      yield* settle
+      yield* advance("2 seconds")
+      const next = backend.only(PULL)
+      expect(next.frame.payload).toMatchObject({ payload: { token: "token-2" } })
+      expect(next.from).toBe(2)
+      next.pages("live", page(2, 3))
+      yield* settle
+      expect(pulled).toEqual([1, 2, 3])
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+    })
   )
 
   it.scoped("[CLIENT-26] one that takes 30 s for a part of an answer is left", () =>

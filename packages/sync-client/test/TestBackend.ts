@@ -20,14 +20,14 @@ export class TestCall {
   isLeft = false
   isCancelled = false
   private settled: (answer: unknown) => void = () => {}
-  private failed: (error: Error) => void = () => {}
+  private rejected: (error: Error) => void = () => {}
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined
 
   constructor(bytes: Uint8Array) {
     this.frame = decodeRequest(Either.getOrThrow(DoRpcCodec.readCall(bytes)))
     const answer = new Promise<unknown>((resolve, reject) => {
       this.settled = resolve
-      this.failed = reject
+      this.rejected = reject
     })
     // As the platform's: whoever does not wait for it any more says so.
     this.answer = Object.assign(answer, {
@@ -39,7 +39,7 @@ export class TestCall {
 
   fail(error: Error): void {
     this.isAnswered = true
-    this.failed(error)
+    this.rejected(error)
   }
 
   get pull(): DoRpcMessage.PullRequest {
@@ -92,6 +92,15 @@ export class TestCall {
     return { _tag: "Exit", requestId: this.frame.id, exit }
   }
 
+  failed(name: string, message: string) {
+    const error = { _tag: "UnknownError", cause: { name, message } }
+    return {
+      _tag: "Exit",
+      requestId: this.frame.id,
+      exit: { _tag: "Failure", cause: { _tag: "Fail", error } }
+    }
+  }
+
   /** Answers a pull: its pages, and its end. */
   pages(rpcRequestId: string, ...pages: ReadonlyArray<Message.PullResponse>): void {
     for (const page of pages) this.write(DoRpcCodec.write(this.chunk(rpcRequestId, page)))
@@ -111,6 +120,8 @@ export interface TestBackend {
   readonly stub: () => { readonly rpc: (call: Uint8Array) => Promise<unknown> }
   /** Whether a call fails at once. */
   isDown: boolean
+  /** As what a ping is refused, if it is. */
+  refusal: string | undefined
 }
 
 export const makeBackend = (): TestBackend => {
@@ -119,6 +130,7 @@ export const makeBackend = (): TestBackend => {
   const backend: TestBackend = {
     calls,
     isDown: false,
+    refusal: undefined,
     stubs: () => stubs,
     all: (tag) => calls.filter(({ frame }) => frame.tag === tag),
     only: (tag) => {
@@ -135,7 +147,13 @@ export const makeBackend = (): TestBackend => {
           const call = new TestCall(bytes)
           calls.push(call)
           if (backend.isDown) call.fail(new Error("no such object: secret"))
-          else if (call.frame.tag === DoRpcMessage.PING) call.frames(call.succeeded({}))
+          else if (call.frame.tag === DoRpcMessage.PING) {
+            call.frames(
+              backend.refusal === undefined
+                ? call.succeeded({})
+                : call.failed(backend.refusal, "who are you?")
+            )
+          }
           return call.answer
         }
       }

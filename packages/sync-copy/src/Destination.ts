@@ -271,6 +271,8 @@ const outcomeOf = (
           const { name = "", seqNum = 0 } = refused ?? {}
           return Effect.fail(new EventNotAccepted({ seqNum, name, reason }))
         }
+        case "Unauthorized":
+        case "Forbidden":
         case "InvalidRequest":
         case "UnknownRequest":
         case "DuplicateRequestId":

@@ -10,6 +10,9 @@ import * as Schema from "effect/Schema"
 import { UnknownError } from "./SyncError.ts"
 
 /**
+ * - `Unauthorized`: who sends it is not let in, or not any more (only where there is no connection to close). Come
+ *   with another payload.
+ * - `Forbidden`: who sends it may not use this store (as above).
  * - `InvalidRequest`: it does not have the shape of a pull or a push. Mend the sender.
  * - `UnknownRequest`: this server has no such request. Talk to a newer one, or do without.
  * - `DuplicateRequestId`: the socket already has a live request with this id.
@@ -27,6 +30,8 @@ import { UnknownError } from "./SyncError.ts"
  * @category models
  */
 export const RefusalName = Schema.Literal(
+  "Unauthorized",
+  "Forbidden",
   "InvalidRequest",
   "UnknownRequest",
   "DuplicateRequestId",

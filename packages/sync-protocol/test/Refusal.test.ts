@@ -50,6 +50,8 @@ describe("Refusal", () => {
 
   it("[REFUSE-1] the names are those that older clients and servers know", () => {
     expect(Refusal.RefusalName.literals).toStrictEqual([
+      "Unauthorized",
+      "Forbidden",
       "InvalidRequest",
       "UnknownRequest",
       "DuplicateRequestId",

@@ -47,9 +47,18 @@ export interface Admitted {
     | undefined
 }
 
-/** By whose rule a request is refused that may not be made. */
-const rejectionOf = ({ tag }: Frame.Request): Refusal.RefusalName =>
-  tag === DoRpcMessage.PUSH ? "PushRejected" : "PullRejected"
+/** Where a socket would be closed with its code. */
+const refusalOf = ({ _tag }: SyncAuth.AuthError): Refusal.RefusalName => {
+  switch (_tag) {
+    case "InvalidPayload":
+      return "InvalidRequest"
+    case "Unauthorized":
+    case "Forbidden":
+      return _tag
+    case "AuthUnavailable":
+      return "StorageUnavailable"
+  }
+}
 
 const Claims = Schema.Struct({
   storeId: Handshake.StoreId,
@@ -106,23 +115,16 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule |
       }
     }
     const identity = yield* authorise(payload, storeId, caller?.context).pipe(
-      Effect.catchAll((error) =>
-        refuse(
-          frame,
-          owner,
-          error._tag === "AuthUnavailable" ? "StorageUnavailable" : rejectionOf(frame),
-          error.reason
-        )
-      )
+      Effect.catchAll((error) => refuse(frame, owner, refusalOf(error), error.reason))
     )
     const expiresAt = yield* Effect.catchAll(expiryOf(identity), (message) =>
       Effect.zipRight(
         Effect.logError(message),
-        refuse(frame, owner, rejectionOf(frame), "the server made a mistake")
+        refuse(frame, owner, "StorageUnavailable", "the server made a mistake")
       )
     )
     if (expiresAt !== undefined && expiresAt <= (yield* Clock.currentTimeMillis)) {
-      return yield* refuse(frame, owner, rejectionOf(frame), "the credentials have expired")
+      return yield* refuse(frame, owner, "Unauthorized", "the credentials have expired")
     }
     const session: Session = { ...owner, storeId, payload, identity, expiresAt, headers: {} }
     return { frame, session, caller }
