@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Socket from "@effect/platform/Socket"
-import type { SyncClient } from "@tidelog/sync-client"
+import type * as SyncClient from "@tidelog/sync-client/SyncClient"
 import { type LogEvent, Refusal } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

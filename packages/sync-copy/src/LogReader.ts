@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { SyncClientError } from "@tidelog/sync-client"
+import type * as SyncClientError from "@tidelog/sync-client/SyncClientError"
 import { type LogEvent, type Message, Refusal, type SyncError } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
-import { SyncClient } from "@tidelog/sync-client"
-import type { SyncStatus } from "@tidelog/sync-client"
+import * as SyncClient from "@tidelog/sync-client/SyncClient"
+import type * as SyncStatus from "@tidelog/sync-client/SyncStatus"
 import { Handshake } from "@tidelog/sync-protocol"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -2,7 +2,7 @@
  * Stores for the tests: made, looked at, and copied, over the wire alone.
  */
 import * as Socket from "@effect/platform/Socket"
-import { SyncClient } from "@tidelog/sync-client"
+import * as SyncClient from "@tidelog/sync-client/SyncClient"
 import type { LogEvent } from "@tidelog/sync-protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
