@@ -84,11 +84,8 @@ const transport = ({ durableObjectContext, syncBackendStub, ...options }: Option
     pull: (request) =>
       Effect.gen(function* () {
         let unlisten = () => {}
-        let heard: string | undefined
         yield* Effect.addFinalizer(() => Effect.sync(() => unlisten()))
         const listen = (name: string, tell: (text: string) => void) => {
-          if (name === heard) return
-          heard = name
           unlisten()
           unlisten = DoRpcUpdates.listen(name, (values) =>
             tell(toText({ _tag: "Chunk", requestId: request.id, values }))
@@ -100,7 +97,7 @@ const transport = ({ durableObjectContext, syncBackendStub, ...options }: Option
           return ask({ ...request, tag: DoRpcMessage.PULL, payload }, PULL_WITHIN).pipe(
             Stream.map((frame) => {
               // Before the page is delivered: what comes after it is not missed.
-              if (live) Option.map(decodeName(frame), (name) => listen(name, tell))
+              Option.map(decodeName(frame), (name) => listen(name, tell))
               return toText(frame)
             })
           )

@@ -21,7 +21,7 @@ export const listen = (
 ): (() => void) => {
   listeners.set(id, onPages)
   return () => {
-    if (listeners.get(id) === onPages) listeners.delete(id)
+    listeners.delete(id)
   }
 }
 
