@@ -41,7 +41,7 @@ const NOWHERE = "ws://durable-object.invalid"
  *   syncOptions: {
  *     backend: makeDoRpcSync({
  *       syncBackendStub: () => env.SYNC_BACKEND_DO.getByName(storeId),
- *       durableObjectContext: { bindingName: "STORE_DO", durableObjectId: this.ctx.id.toString() }
+ *       durableObject: { ctx: this.ctx, bindingName: "STORE_DO" }
  *     }),
  *     livePull: true
  *   }
@@ -53,7 +53,7 @@ const NOWHERE = "ws://durable-object.invalid"
  */
 export const makeDoRpcSync = ({
   checkInterval,
-  durableObjectContext,
+  durableObject,
   syncBackendStub,
   timings,
   ...options
@@ -61,25 +61,25 @@ export const makeDoRpcSync = ({
   makeCfSync({
     ...options,
     url: NOWHERE,
-    webSocket: DoRpcSocket.layer({ checkInterval, durableObjectContext, syncBackendStub }),
+    webSocket: DoRpcSocket.layer({ checkInterval, durableObject, syncBackendStub }),
     // A call fails by itself, and a ping would wake both sides.
     timings: { pingAfter: Duration.infinity, ...timings }
   })
 
 /**
- * Hands a store what its object's `syncUpdateRpc` was called with. Whether it waits for that: `false` after the
- * object was out of memory, or when the store has shut down. Give that back to the backend, which then calls no more
- * until the store pulls again; or start the store first.
+ * Hands a store what its object's `syncUpdateRpc` was called with. `ctx`: the object's own. Whether it waits for that:
+ * `false` after the object was out of memory, or when the store has shut down. Give that back to the backend, which
+ * then calls no more until the store pulls again; or start the store first.
  *
  * @example
  * ```ts
- * async syncUpdateRpc(payload: unknown) {
- *   return handleSyncUpdateRpc(payload)
+ * async syncUpdateRpc(update: unknown) {
+ *   return handleSyncUpdateRpc(update, this.ctx)
  * }
  * ```
  *
  * @since 0.1.0
  * @category operations
  */
-export const handleSyncUpdateRpc = (payload: unknown): Promise<boolean> =>
-  Promise.resolve(DoRpcUpdates.hand(payload))
+export const handleSyncUpdateRpc = (update: unknown, ctx: object): Promise<boolean> =>
+  Promise.resolve(DoRpcUpdates.hand(ctx, update))

@@ -1,10 +1,11 @@
-import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
 /**
  * One call of the backend's object: its frame out, and the frames of its answer in, as they come.
  *
  * @since 0.1.0
  */
+import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
 import type * as Frame from "@tidelog/sync-protocol/Frame"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -25,6 +26,26 @@ export interface SyncBackendStub {
 }
 
 /**
+ * A frame of an answer, and whether it came in texts: see `DoRpcCodec`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answered {
+  readonly frame: unknown
+  readonly inText: boolean
+}
+
+/**
+ * The end of a connection over which comes what is no answer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const senseless = (): SyncSocket.ConnectionEnd =>
+  SyncSocket.lost("the answer makes no sense")
+
+/**
  * The frames that answer a call, read as they are taken. To leave it ends it. `within`: ms for the head of the
  * answer, and for each further part of it.
  *
@@ -36,11 +57,12 @@ export interface SyncBackendStub {
 export const frames = (options: {
   readonly stub: () => SyncBackendStub
   readonly request: Frame.Request
+  readonly inText: boolean
   readonly within: number
-}): Stream.Stream<unknown, SyncSocket.ConnectionEnd> =>
+}): Stream.Stream<Answered, SyncSocket.ConnectionEnd> =>
   Effect.acquireRelease(
     Effect.try({
-      try: () => options.stub().rpc(DoRpcCodec.write(options.request)),
+      try: () => options.stub().rpc(DoRpcCodec.write(options.request, options)),
       catch: () => SyncSocket.lost("the server was not reached")
     }),
     dispose
@@ -48,12 +70,16 @@ export const frames = (options: {
     Effect.flatMap((calling) => attempt(options.within, () => calling)),
     Effect.flatMap((answer) => parts(answer, options.within)),
     Effect.map((parts) => {
-      const read = DoRpcCodec.reader()
-      return Stream.mapConcatEffect(parts, (part) =>
+      const { end, inText, read } = DoRpcCodec.reader()
+      const toFrames = (frames: () => ReadonlyArray<unknown>) =>
         Effect.try({
-          try: () => read(part),
-          catch: () => SyncSocket.lost("the answer makes no sense")
+          try: () =>
+            Chunk.map(Chunk.fromIterable(frames()), (frame) => ({ frame, inText: inText() })),
+          catch: senseless
         })
+      return Stream.mapEffect(parts, (part) => toFrames(() => read(part))).pipe(
+        Stream.concat(Stream.fromEffect(toFrames(end))),
+        Stream.flattenChunks
       )
     }),
     Stream.unwrapScoped
@@ -75,12 +101,11 @@ const parts = (
   Scope.Scope
 > => {
   if (answer instanceof Uint8Array) return Effect.succeed(Stream.make(answer))
-  if (!(answer instanceof ReadableStream)) {
-    return Effect.fail(SyncSocket.lost("the answer makes no sense"))
-  }
+  if (!(answer instanceof ReadableStream)) return Effect.fail(senseless())
   return Effect.acquireRelease(
     Effect.sync((): ReadableStreamDefaultReader<Uint8Array> => answer.getReader()),
-    (reader) => Effect.ignore(Effect.tryPromise(() => reader.cancel()))
+    // Nobody waits for that: it may never come about.
+    (reader) => Effect.forkDaemon(Effect.ignore(Effect.tryPromise(() => reader.cancel())))
   ).pipe(
     Effect.map((reader) =>
       Stream.repeatEffectOption(

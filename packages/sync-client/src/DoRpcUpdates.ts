@@ -1,27 +1,35 @@
 /**
- * Which pull a page is for that an object is called with. The call names it by the id that the pull's own answer
- * had: no two of one isolate share one, whatever their objects and stores.
+ * Which pull a page is for that an object is called with: one of the same object's present life, which has been told
+ * that pages come under this name.
  *
  * @since 0.1.0
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-const listeners = new Map<string, (pages: ReadonlyArray<unknown>) => void>()
+/** An isolate has several objects, and outlives each of them. */
+const listeners = new WeakMap<object, Map<string, OnPages>>()
 
 /**
- * Calls `onPages` with what comes under an id. To be called when that is over.
+ * Takes pages, or does not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OnPages = (pages: ReadonlyArray<unknown>) => boolean
+
+/**
+ * Gives `onPages` what `object` is called with under a name. To be called when that is over.
  *
  * @since 0.1.0
  * @category operations
  */
-export const listen = (
-  id: string,
-  onPages: (pages: ReadonlyArray<unknown>) => void
-): (() => void) => {
-  listeners.set(id, onPages)
+export const listen = (object: object, name: string, onPages: OnPages): (() => void) => {
+  const own = listeners.get(object) ?? new Map<string, OnPages>()
+  listeners.set(object, own)
+  own.set(name, onPages)
   return () => {
-    listeners.delete(id)
+    own.delete(name)
   }
 }
 
@@ -31,17 +39,13 @@ const decode = Schema.decodeUnknownOption(
 )
 
 /**
- * Hands on what an object was called with. Whether somebody waits for it.
+ * Hands on what an object was called with. Whether somebody there has taken it.
  *
  * @since 0.1.0
  * @category operations
  */
-export const hand = (update: unknown): boolean =>
+export const hand = (object: object, update: unknown): boolean =>
   Option.match(decode(update), {
     onNone: () => false,
-    onSome: ({ requestId, values }) => {
-      const listener = listeners.get(requestId)
-      listener?.(values)
-      return listener !== undefined
-    }
+    onSome: ({ requestId, values }) => listeners.get(object)?.get(requestId)?.(values) === true
   })

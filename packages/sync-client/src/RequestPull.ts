@@ -29,14 +29,14 @@ export interface RequestPull {
 
 /**
  * How a pull asks for what follows its cursor: the texts of the frames of an answer. Pages that come besides, as
- * long as the pull is open, go to `tell`, each as the text of its frame.
+ * long as the pull is open, go to `tell`, each as the text of its frame; it says whether it has taken them.
  *
  * @since 0.1.0
  * @category models
  */
 export type Ask = (
   pull: Message.PullRequest,
-  tell: (text: string) => void
+  tell: (text: string) => boolean
 ) => Stream.Stream<string, SyncSocket.ConnectionEnd>
 
 /** Chunks that are delivered and not acknowledged: an answer is not read on beyond them. */
@@ -62,6 +62,8 @@ export const make = (options: {
   const hasRoom = Effect.unsafeMakeLatch(true)
   let owed = 0
   let { cursor } = pull
+  /** The log that this pull is of. */
+  let log = Option.getOrUndefined(cursor)?.backendId
   let hasMore = false
   let hasNews = false
 
@@ -93,20 +95,27 @@ export const make = (options: {
       for (const page of frame.values) {
         hasMore = page.pageInfo._tag !== "NoMore"
         hasNews ||= page.batch.length > 0
+        log = page.backendId
         advance(page)
       }
       return Option.none()
     })
 
-  const tell = (text: string): void => {
+  const tell = (text: string): boolean => {
     const frame = ServerFrameReader.serverFrame(text)
-    if (frame?._tag !== "Chunk") return
+    if (frame?._tag !== "Chunk") return false
+    // For somebody else, or the log is another one by now: this pull's own answer tells.
+    if (frame.values.some(({ backendId }) => backendId !== log)) {
+      wanted.unsafeOpen()
+      return false
+    }
     say(text)
     // What leaves a gap is for the reader to see; the next look is from before it.
     for (const page of frame.values) {
       const [first] = page.batch
       if (first !== undefined && first.eventEncoded.parentSeqNum <= position()) advance(page)
     }
+    return true
   }
 
   const run = Effect.gen(function* () {

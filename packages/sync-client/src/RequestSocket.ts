@@ -68,7 +68,12 @@ class RequestSocket extends EventTarget {
     const runFork = Runtime.runFork(runtime)
     this.run = (effect) => {
       const fiber = runFork(
-        Effect.catchAll(effect, ({ code, reason }) => Effect.sync(() => this.end(code, reason)))
+        effect.pipe(
+          Effect.catchAllDefect(() =>
+            Effect.fail(SyncSocket.lost("the connection cannot be read"))
+          ),
+          Effect.catchAll(({ code, reason }) => Effect.sync(() => this.end(code, reason)))
+        )
       )
       this.fibers.add(fiber)
       fiber.addObserver(() => this.fibers.delete(fiber))

@@ -1,12 +1,14 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { describe, expect, it } from "@effect/vitest"
 import { DoRpcMessage } from "@tidelog/sync-protocol"
 import type { Message } from "@tidelog/sync-protocol"
 import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
-import { Effect, Exit, Fiber, Option, Random, Scope, Stream } from "effect"
-import { handleSyncUpdateRpc } from "../src/DoRpc.ts"
+import { Effect, Exit, Fiber, Layer, Option, Random, Scope, Stream } from "effect"
+import { handleSyncUpdateRpc, makeDoRpcSync } from "../src/DoRpc.ts"
 import type { SyncClient } from "../src/index.ts"
-import { CONTEXT, makeRpcClient } from "./TestBackend.ts"
-import { advance, events, page, seqNums, settle } from "./TestSocket.ts"
+import { makeBackend, makeObject, makeRpcClient } from "./TestBackend.ts"
+import { advance, events, page, pageOf, seqNums, settle } from "./TestSocket.ts"
 
 const { PING, PULL, PUSH } = DoRpcMessage
 
@@ -25,29 +27,28 @@ const follow = (client: SyncClient.SyncClientService, live = true) =>
     return { pulled, pulling }
   })
 
-/** Calls the object, as a backend does. Whether somebody waits for it. */
-const update = (requestId: string, page: Message.PullResponse) =>
-  Effect.zipLeft(
-    Effect.promise(() => handleSyncUpdateRpc({ _tag: "Chunk", requestId, values: [plain(page)] })),
-    settle
-  )
-
-/** As it travels. */
-const plain = ({ batch, ...page }: Message.PullResponse) => ({
-  ...page,
-  batch: batch.map(({ eventEncoded }) => ({ eventEncoded, metadata: { _tag: "None" } }))
-})
+/** A live pull, and its pages. */
+const collect = (client: SyncClient.SyncClientService) =>
+  Effect.gen(function* () {
+    const pages: Array<Message.PullResponse> = []
+    yield* client.pull({ cursor: 0, backendId: Option.none(), live: true }).pipe(
+      Stream.runForEach((page) => Effect.sync(() => pages.push(page))),
+      Effect.forkScoped
+    )
+    yield* settle
+    return { pages }
+  })
 
 describe("DoRpc", () => {
   it.scoped("[CLIENT-26] each request is a call; a live pull names its object", () =>
     Effect.gen(function* () {
-      const { backend, client } = yield* makeRpcClient({ payload: { authToken: "ok é" } })
+      const { backend, client, update } = yield* makeRpcClient({ payload: { authToken: "ok é" } })
       const claims = { storeId: "store", payload: { authToken: "ok é" } }
       expect(backend.all(PING)[0]?.frame.payload).toEqual(claims)
       const { pulled } = yield* follow(client)
       expect(backend.only(PULL).frame.payload).toMatchObject({
         ...claims,
-        rpcContext: { callerContext: CONTEXT }
+        rpcContext: { callerContext: { bindingName: "STORE_DO", durableObjectId: "0123" } }
       })
       backend.only(PULL).pages("live", page(0, 2, 2), page(2, 4))
       yield* settle
@@ -74,7 +75,7 @@ describe("DoRpc", () => {
 
   it.scoped("[CLIENT-26] a pull that is not live names nobody, and ends", () =>
     Effect.gen(function* () {
-      const { backend, client } = yield* makeRpcClient()
+      const { backend, client, update } = yield* makeRpcClient()
       const { pulled, pulling } = yield* follow(client, false)
       expect(backend.only(PULL).frame.payload).not.toHaveProperty("rpcContext")
       backend.only(PULL).pages("once", page(0, 3))
@@ -90,7 +91,7 @@ describe("DoRpc", () => {
       const { pulled, pulling } = yield* follow(client, false)
       const call = backend.only(PULL)
       const frames = [call.chunk("x", page(0, 2, 2)), call.chunk("x", page(2, 4)), call.succeeded()]
-      const bytes = frames.flatMap((frame) => Array.from(DoRpcCodec.write(frame)))
+      const bytes = frames.flatMap((frame) => Array.from(call.bytes(frame)))
       for (let from = 0; from < bytes.length; from += 7) {
         call.write(Uint8Array.from(bytes.slice(from, from + 7)))
       }
@@ -103,14 +104,14 @@ describe("DoRpc", () => {
 
   it.scoped("[CLIENT-26] what comes before the answer has ended is not missed", () =>
     Effect.gen(function* () {
-      const { backend, client } = yield* makeRpcClient()
+      const { backend, client, update } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
       const call = backend.only(PULL)
-      call.write(DoRpcCodec.write(call.chunk("early", page(0, 2, 2))))
+      call.write(call.bytes(call.chunk("early", page(0, 2, 2))))
       yield* settle
       // Ahead of the backlog: it comes again.
       expect(yield* update("early", page(4, 5))).toBe(true)
-      call.write(DoRpcCodec.write(call.succeeded()))
+      call.write(call.bytes(call.succeeded()))
       call.end()
       yield* settle
       const rest = backend.only(PULL)
@@ -127,7 +128,7 @@ describe("DoRpc", () => {
 
   it.scoped("[CLIENT-26][CLIENT-4] a page that leaves a gap makes it pull from before that", () =>
     Effect.gen(function* () {
-      const { backend, client } = yield* makeRpcClient()
+      const { backend, client, update } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
       backend.only(PULL).pages("live", page(0, 2))
       yield* settle
@@ -146,7 +147,7 @@ describe("DoRpc", () => {
 
   it.scoped("[CLIENT-26] it asks again each minute, under another name, and never pings", () =>
     Effect.gen(function* () {
-      const { backend, client } = yield* makeRpcClient()
+      const { backend, client, update } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
       backend.only(PULL).pages("first", page(0, 2))
       yield* settle
@@ -178,7 +179,7 @@ describe("DoRpc", () => {
 
   it.scoped("[CLIENT-26] as often as it is told", () =>
     Effect.gen(function* () {
-      const { backend, client } = yield* makeRpcClient({}, "5 minutes")
+      const { backend, client } = yield* makeRpcClient({ checkInterval: "5 minutes" })
       yield* follow(client)
       backend.only(PULL).pages("live", page(0, 2))
       yield* settle
@@ -191,10 +192,10 @@ describe("DoRpc", () => {
 
   it.scoped("[CLIENT-26] a call that fails, or breaks off, is made again by a new stub", () =>
     Effect.gen(function* () {
-      const { backend, client } = yield* makeRpcClient()
+      const { backend, client, update } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
       const broken = backend.only(PULL)
-      broken.write(DoRpcCodec.write(broken.chunk("broken", page(0, 2))))
+      broken.write(broken.bytes(broken.chunk("broken", page(0, 2))))
       yield* settle
       broken.end()
       yield* settle
@@ -230,7 +231,7 @@ describe("DoRpc", () => {
       backend.isDown = true
       backend.only(PULL).fail(new Error("down"))
       yield* advance("1 minute")
-      const tries = backend.all(PULL).length
+      const tries = backend.all(PING).length
       expect(tries).toBeGreaterThan(4)
       expect(tries).toBeLessThan(12)
       expect(yield* client.isConnected.get).toBe(false)
@@ -251,7 +252,7 @@ describe("DoRpc", () => {
         const { backend, client } = yield* makeRpcClient()
         const { pulling } = yield* follow(client)
         const call = backend.only(PULL)
-        call.write(DoRpcCodec.write(call.failed(refusal, "who are you?")))
+        call.write(call.bytes(call.failed(refusal, "who are you?")))
         yield* settle
         const refused = { _tag: "Refused", code, reason: "who are you?" }
         expect(yield* client.status.get).toMatchObject(refused)
@@ -279,7 +280,7 @@ describe("DoRpc", () => {
       yield* settle
       yield* advance("1 minute")
       const call = backend.only(PULL)
-      call.write(DoRpcCodec.write(call.failed("Unauthorized", "too old")))
+      call.write(call.bytes(call.failed("Unauthorized", "too old")))
       yield* settle
       yield* advance("2 seconds")
       const next = backend.only(PULL)
@@ -300,7 +301,7 @@ describe("DoRpc", () => {
       yield* settle
       yield* advance("1 minute")
       const stuck = backend.only(PULL)
-      stuck.write(DoRpcCodec.write(stuck.chunk("stuck", page(1, 2))))
+      stuck.write(stuck.bytes(stuck.chunk("stuck", page(1, 2))))
       yield* settle
       yield* advance("30 seconds")
       expect([stuck.isCancelled, stuck.isLeft]).toEqual([true, true])
@@ -313,8 +314,13 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client } = yield* makeRpcClient()
       yield* follow(client)
-      for (const answer of [Uint8Array.of(0xd4, 0x50, 0), DoRpcCodec.write("hello")]) {
-        backend.only(PULL).write(answer)
+      for (const answer of [
+        Uint8Array.of(0xd4, 0x50, 0),
+        DoRpcCodec.write("hello", { inText: false })
+      ]) {
+        const call = backend.only(PULL)
+        call.write(answer)
+        call.end()
         yield* settle
         yield* advance("10 seconds")
       }
@@ -330,10 +336,10 @@ describe("DoRpc", () => {
   it.scoped("[CLIENT-26][CLIENT-19] with its client all is over, and nobody waits", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const { backend, client } = yield* Scope.extend(makeRpcClient(), scope)
+      const { backend, client, update } = yield* Scope.extend(makeRpcClient(), scope)
       yield* Scope.extend(follow(client), scope)
       const call = backend.only(PULL)
-      call.write(DoRpcCodec.write(call.chunk("over", page(0, 2))))
+      call.write(call.bytes(call.chunk("over", page(0, 2))))
       yield* settle
       expect(yield* update("over", page(2, 3))).toBe(true)
       yield* Scope.close(scope, Exit.void)
@@ -346,10 +352,161 @@ describe("DoRpc", () => {
     })
   )
 
+  it.scoped("[CLIENT-26] an answer that cannot be read as JSON ends the connection, too", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient({ readsTexts: false })
+      const { pulled } = yield* follow(client)
+      const call = backend.only(PULL)
+      call.write(DoRpcCodec.write({ _tag: "Chunk", values: [10n ** 18n] }, { inText: false }))
+      call.end()
+      yield* settle
+      yield* advance("5 seconds")
+      backend.only(PULL).pages("live", page(0, 1))
+      yield* settle
+      expect(pulled).toEqual([1])
+    })
+  )
+
+  it.scoped("[CLIENT-26] a page of another log is not taken, and makes it ask", () =>
+    Effect.gen(function* () {
+      const { backend, client, update } = yield* makeRpcClient()
+      const { pulled, pulling } = yield* follow(client)
+      backend.only(PULL).pages("live", page(0, 0))
+      yield* settle
+      expect(yield* update("live", { ...page(0, 1), backendId: "of-another-store" })).toBe(false)
+      backend.only(PULL).pages("again", page(0, 2))
+      yield* settle
+      expect(pulled).toEqual([1, 2])
+      expect(yield* Fiber.poll(pulling)).toEqual(Option.none())
+    })
+  )
+
+  it.scoped("[CLIENT-26] what an object is called with is for its present life alone", () =>
+    Effect.gen(function* () {
+      const former = yield* makeRpcClient()
+      const { pulled } = yield* follow(former.client)
+      former.backend.only(PULL).pages("live", page(0, 1))
+      yield* settle
+      const present = yield* makeRpcClient()
+      expect(yield* present.update("live", page(1, 2))).toBe(false)
+      yield* follow(present.client)
+      present.backend.only(PULL).pages("live", page(0, 1))
+      yield* settle
+      expect(yield* present.update("live", page(1, 2))).toBe(true)
+      expect(pulled).toEqual([1])
+    })
+  )
+
+  it.scoped("[CLIENT-26] all pages of a call are taken", () =>
+    Effect.gen(function* () {
+      const { backend, client, ctx } = yield* makeRpcClient()
+      const { pulled } = yield* follow(client)
+      const call = backend.only(PULL)
+      call.pages("live", page(0, 1))
+      yield* settle
+      const { values } = call.chunk("live", page(1, 2), page(2, 3))
+      yield* Effect.promise(() => handleSyncUpdateRpc({ requestId: "live", values }, ctx))
+      yield* settle
+      expect(pulled).toEqual([1, 2, 3])
+    })
+  )
+
+  it.scoped("[CLIENT-26] what passes ends the connection of a pull, and not the pull", () =>
+    Effect.gen(function* () {
+      for (const live of [true, false]) {
+        for (const refusal of ["StorageUnavailable", "RateLimited"]) {
+          const { backend, client } = yield* makeRpcClient()
+          const { pulled } = yield* follow(client, live)
+          const call = backend.only(PULL)
+          call.write(call.bytes(call.failed(refusal, "just now")))
+          call.end()
+          yield* settle
+          expect((yield* client.status.get).pullRejected).toBeUndefined()
+          yield* advance("5 seconds")
+          backend.only(PULL).pages("live", page(0, 1))
+          yield* settle
+          expect(pulled).toEqual([1])
+        }
+      }
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-26] a push that is put off has its answer", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient()
+      const pushing = yield* Effect.fork(
+        Effect.flip(client.push(events(0, 1), { backendId: Option.none() }))
+      )
+      yield* settle
+      const push = backend.only(PUSH)
+      push.frames(push.failed("StorageUnavailable", "just now"))
+      expect(yield* Fiber.join(pushing)).toMatchObject({ _tag: "UnknownError" })
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+    })
+  )
+
+  const half = events(0, 3).map((event, index) => ({
+    ...event,
+    args: { text: index === 1 ? "abc😀".slice(0, 4) : String.raw`😀 \\ud83d` }
+  }))
+
+  it.scoped("[CLIENT-26][RPC-8] half a surrogate pair is carried in texts", () =>
+    Effect.gen(function* () {
+      const { backend, client, update } = yield* makeRpcClient()
+      const { pages } = yield* collect(client)
+      backend.only(PULL).pages("live", page(0, 0))
+      yield* settle
+      const pushing = yield* Effect.fork(client.push(half, { backendId: Option.none() }))
+      yield* settle
+      const push = backend.only(PUSH)
+      expect(push.frame.payload).toMatchObject({ batch: half })
+      push.frames(push.succeeded({}))
+      yield* Fiber.join(pushing)
+      expect(yield* update("live", pageOf(half))).toBe(true)
+      expect(pages.flatMap(({ batch }) => batch.map(({ eventEncoded }) => eventEncoded))).toEqual(
+        half
+      )
+    })
+  )
+
+  it.scoped("[CLIENT-26][CLIENT-14] and refused, by name, where it would be changed", () =>
+    Effect.gen(function* () {
+      const { backend, client } = yield* makeRpcClient({ readsTexts: false })
+      const pushing = yield* Effect.fork(client.push(half, { backendId: Option.none() }))
+      yield* settle
+      const first = backend.only(PUSH)
+      expect(first.frame.payload).toMatchObject({ batch: half.slice(0, 1) })
+      first.frames(first.succeeded({}))
+      yield* advance("1 second")
+      expect(yield* Fiber.await(pushing)).toMatchObject({ _tag: "Failure" })
+      expect(yield* client.status.get).toMatchObject({
+        rejected: { seqNum: 2, reason: expect.stringContaining("half a surrogate pair") }
+      })
+      expect(backend.all(PUSH)).toHaveLength(1)
+    })
+  )
+
+  it.scoped("[CLIENT-26] as a backend of LiveStore's, which it pings once and no more", () =>
+    Effect.gen(function* () {
+      const backend = makeBackend(true)
+      const made = yield* makeDoRpcSync({
+        syncBackendStub: backend.stub,
+        durableObject: { ctx: makeObject(), bindingName: "STORE_DO" },
+        broadcastStatus: false
+      })({ storeId: "store", clientId: "client", payload: undefined }).pipe(
+        Effect.provide(Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer))
+      )
+      yield* Effect.fork(made.connect)
+      yield* advance("1 hour")
+      expect(yield* made.isConnected.get).toBe(true)
+      expect(backend.all(PING)).toHaveLength(1)
+    })
+  )
+
   it.effect("[CLIENT-26] what is no update is nobody's", () =>
     Effect.gen(function* () {
       for (const payload of [undefined, null, "", {}, { requestId: "x", values: [] }]) {
-        expect(yield* Effect.promise(() => handleSyncUpdateRpc(payload))).toBe(false)
+        expect(yield* Effect.promise(() => handleSyncUpdateRpc(payload, makeObject()))).toBe(false)
       }
     })
   )

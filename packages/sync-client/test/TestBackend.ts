@@ -1,19 +1,21 @@
 /** A backend's object whose other end is the test: each call is kept, and the test says how it is answered. */
-import { DoRpcMessage, Frame } from "@tidelog/sync-protocol"
-import type { Message } from "@tidelog/sync-protocol"
+import { DoRpcMessage, Frame, Message } from "@tidelog/sync-protocol"
 import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
 import { Effect, Either, Option, Schema } from "effect"
-import { DoRpcSocket } from "../src/DoRpc.ts"
+import { DoRpcSocket, handleSyncUpdateRpc } from "../src/DoRpc.ts"
 import { SyncClient } from "../src/index.ts"
 import { settle } from "./TestSocket.ts"
 
 const decodeRequest = Schema.decodeSync(Schema.parseJson(Frame.Request))
 const decodePull = Schema.decodeUnknownSync(DoRpcMessage.PullRequest)
+const encode = Schema.encodeSync(Message.PullResponse)
 const encodePage = Schema.encodeSync(DoRpcMessage.PullResponse)
 
 /** One call, as the backend has it. */
 export class TestCall {
   readonly frame: Frame.Request
+  /** Whether it is answered in texts. */
+  readonly inText: boolean
   /** What the caller is given. */
   readonly answer: Promise<unknown>
   isAnswered = false
@@ -23,8 +25,10 @@ export class TestCall {
   private rejected: (error: Error) => void = () => {}
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined
 
-  constructor(bytes: Uint8Array) {
-    this.frame = decodeRequest(Either.getOrThrow(DoRpcCodec.readCall(bytes)))
+  constructor(bytes: Uint8Array, readsTexts: boolean) {
+    const call = Either.getOrThrow(DoRpcCodec.readCall(bytes))
+    this.frame = decodeRequest(call.text)
+    this.inText = call.inText && readsTexts
     const answer = new Promise<unknown>((resolve, reject) => {
       this.settled = resolve
       this.rejected = reject
@@ -57,7 +61,11 @@ export class TestCall {
   /** Answers with frames, all at once. */
   frames(...frames: ReadonlyArray<unknown>): void {
     this.isAnswered = true
-    for (const frame of frames) this.settled(DoRpcCodec.write(frame))
+    for (const frame of frames) this.settled(this.bytes(frame))
+  }
+
+  bytes(frame: unknown): Uint8Array {
+    return DoRpcCodec.write(frame, this)
   }
 
   /** Writes bytes of a stream, which is the answer from the first ones on. */
@@ -103,8 +111,8 @@ export class TestCall {
 
   /** Answers a pull: its pages, and its end. */
   pages(rpcRequestId: string, ...pages: ReadonlyArray<Message.PullResponse>): void {
-    for (const page of pages) this.write(DoRpcCodec.write(this.chunk(rpcRequestId, page)))
-    this.write(DoRpcCodec.write(this.succeeded()))
+    for (const page of pages) this.write(this.bytes(this.chunk(rpcRequestId, page)))
+    this.write(this.bytes(this.succeeded()))
     this.end()
   }
 }
@@ -124,7 +132,7 @@ export interface TestBackend {
   refusal: string | undefined
 }
 
-export const makeBackend = (): TestBackend => {
+export const makeBackend = (readsTexts: boolean): TestBackend => {
   const calls: Array<TestCall> = []
   let stubs = 0
   const backend: TestBackend = {
@@ -144,7 +152,7 @@ export const makeBackend = (): TestBackend => {
       stubs += 1
       return {
         rpc: (bytes: Uint8Array) => {
-          const call = new TestCall(bytes)
+          const call = new TestCall(bytes, readsTexts)
           calls.push(call)
           if (backend.isDown) call.fail(new Error("no such object: secret"))
           else if (call.frame.tag === DoRpcMessage.PING) {
@@ -162,16 +170,23 @@ export const makeBackend = (): TestBackend => {
   return backend
 }
 
-/** This object, as the backend finds it. */
-export const CONTEXT = { bindingName: "STORE_DO", durableObjectId: "0123" }
+/** An object, in one of its lives. */
+export const makeObject = () => ({ id: { toString: () => "0123" } })
 
 /** A client by calls, used and online. */
-export const makeRpcClient = (
-  options?: Partial<SyncClient.Options>,
-  checkInterval?: DoRpcSocket.Options["checkInterval"]
-) =>
+export const makeRpcClient = ({
+  checkInterval,
+  ctx = makeObject(),
+  readsTexts = true,
+  ...options
+}: Partial<SyncClient.Options> & {
+  readonly checkInterval?: DoRpcSocket.Options["checkInterval"]
+  readonly ctx?: ReturnType<typeof makeObject>
+  /** Whether the backend is one of this project's. */
+  readonly readsTexts?: boolean
+} = {}) =>
   Effect.gen(function* () {
-    const backend = makeBackend()
+    const backend = makeBackend(readsTexts)
     const client = yield* SyncClient.make({
       url: "wss://sync.test",
       storeId: "store",
@@ -182,12 +197,20 @@ export const makeRpcClient = (
       Effect.provide(
         DoRpcSocket.layer({
           syncBackendStub: backend.stub,
-          durableObjectContext: CONTEXT,
+          durableObject: { ctx, bindingName: "STORE_DO" },
           checkInterval
         })
       )
     )
     yield* client.reconnect
     yield* settle
-    return { client, backend }
+    /** Calls the object, as a backend does. Whether somebody waits for it. */
+    const update = (requestId: string, page: Message.PullResponse) =>
+      Effect.zipLeft(
+        Effect.promise(() =>
+          handleSyncUpdateRpc({ _tag: "Chunk", requestId, values: [encode(page)] }, ctx)
+        ),
+        settle
+      )
+    return { client, backend, ctx, update }
   })

@@ -125,6 +125,42 @@ describe("a call", () => {
     expect(lastOf(await ann.push(events(3, 1_003)))).toMatchObject(refused("BatchTooLarge"))
   })
 
+  it("[RPC-8] in text is answered in texts, and half a surrogate pair stays one", async () => {
+    const ann = callerOf("ann", "texts")
+    const half = events(1).map((event) => ({ ...event, args: { text: "a😀".slice(0, 2) } }))
+    const send = async (tag: string, payload: object) => {
+      const frame = {
+        _tag: "Request",
+        id: "1",
+        tag,
+        payload: { storeId: "texts", ...payload },
+        headers: []
+      }
+      const { text } = await ann.send(frame, "&text")
+      return text
+        .trimEnd()
+        .split("\n")
+        .map((line): Json => JSON.parse(line))
+    }
+    const pushed = await send(DoRpcMessage.PUSH, { batch: half, backendId: { _tag: "None" } })
+    expect(lastOf(pushed)).toEqual(accepted)
+    const pulled = await send(DoRpcMessage.PULL, { cursor: { _tag: "None" } })
+    expect(pulled).toMatchObject([
+      { _tag: "Chunk", values: [{ batch: [{ eventEncoded: { args: half[0]?.["args"] } }] }] },
+      { _tag: "Exit", exit: ended }
+    ])
+    expect(lastOf(await send("SyncWsRpc.Pull", {}))).toMatchObject(refused("UnknownRequest"))
+  })
+
+  it("[RPC-8] whose header wants that is answered in texts", async () => {
+    const ann = callerOf("ann", "texts")
+    const ping = { _tag: "Request", id: "1", tag: DoRpcMessage.PING, payload: { storeId: "texts" } }
+    const headers = [["x-tidelog-answer", "text"]]
+    const { text } = await ann.send({ ...ping, headers })
+    expect(JSON.parse(text)).toEqual({ _tag: "Exit", requestId: "1", exit: ended })
+    expect(text.endsWith("\n")).toBe(true)
+  })
+
   it("[RPC-2] that is none, or of no kind, is refused", async () => {
     const ann = callerOf("ann", "nonsense")
     expect(await ann.send({}, "&raw")).toMatchObject({

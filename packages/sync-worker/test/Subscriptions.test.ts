@@ -57,16 +57,35 @@ const setUp = Effect.gen(function* () {
     does: (next: typeof around) => {
       around = next
     },
-    add: (cursor: number, own: Partial<Session> = {}) =>
-      subscriptions.add(live, caller, {
-        version: 1,
-        id: "subscription",
-        requestId: "1",
-        caller: { bindingName: "CALLER", durableObjectId: "id" },
-        session: { ...session, ...own },
-        backendId: server.admin.backendId,
-        cursor
-      })
+    subscriptions,
+    add: (
+      cursor: number,
+      own: Partial<Session> = {},
+      {
+        before = [],
+        id = "subscription",
+        requestId = "1"
+      }: {
+        readonly before?: ReadonlyArray<string>
+        readonly id?: string
+        readonly requestId?: string
+      } = {}
+    ) =>
+      subscriptions.add(
+        live,
+        caller,
+        {
+          version: 1,
+          id,
+          requestId,
+          caller: { bindingName: "CALLER", durableObjectId: "id" },
+          session: { ...session, ...own },
+          backendId: server.admin.backendId,
+          cursor
+        },
+        new Set(before)
+      ),
+    names: () => [...entries.values()].map((text) => decode(text).id).toSorted()
   }
 })
 
@@ -140,6 +159,27 @@ describe("Subscriptions", () => {
       expect([kept(), updates]).toEqual([[], [1]])
       const { subscriptions } = yield* (yield* SyncServer).admin.info
       expect(subscriptions).toBe(0)
+    })
+  )
+
+  testServer(
+    "[RPC-6] end with a later life of their object, and no others do",
+    Effect.gen(function* () {
+      const { add, names, subscriptions } = yield* setUp
+      const caller = { bindingName: "CALLER", durableObjectId: "id" }
+      yield* add(0, {}, { id: "nine", requestId: "9" })
+      yield* add(0, {}, { id: "ten", requestId: "10", before: ["nine"] })
+      expect(names()).toEqual(["nine", "ten"])
+      expect(yield* subscriptions.namesOf(caller)).toEqual(new Set(["nine", "ten"]))
+      expect(yield* subscriptions.namesOf({ ...caller, bindingName: "OTHER" })).toEqual(new Set())
+      // One that began before the others were there, and took longer.
+      yield* add(0, {}, { id: "slow", requestId: "8" })
+      expect(names()).toEqual(["nine", "slow", "ten"])
+      // Another identity's.
+      yield* add(0, { identity: "mallory" }, { id: "mallory", requestId: "1", before: names() })
+      expect(names()).toEqual(["mallory", "nine", "slow", "ten"])
+      yield* add(0, {}, { id: "later", requestId: "9", before: names() })
+      expect(names()).toEqual(["later", "mallory", "slow"])
     })
   )
 

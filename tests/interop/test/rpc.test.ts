@@ -227,6 +227,24 @@ layer(server, { excludeTestServices: true, timeout: "90 seconds" })("calls of ob
     )
   }
 
+  it.scoped("[RPC-8] half a surrogate pair is the same event everywhere, and pushed once", () =>
+    Effect.gen(function* () {
+      const at = (name: string, path: string) => `/store/${name}/${path}?storeId=half&via=own`
+      yield* ask(at("half-one", "cut"))
+      const one = yield* other("half")
+      yield* until(readAfter(one, 0), (events) => expect(events).toHaveLength(1))
+      yield* ask(`${at("half-one", "add")}&id=b`)
+      for (const name of ["half-one", "half-two"]) {
+        // SQLite's own texts are UTF-8.
+        yield* until(ask(at(name, "read")), (answer) => expect(answer).toEqual(["a\ufffd", "b"]))
+      }
+      expect(yield* readAfter(one, 0)).toMatchObject([
+        { args: { id: "a😀".slice(0, 2) } },
+        { args: { id: "b" } }
+      ])
+    }).pipe(Effect.provide(leader))
+  )
+
   it.scoped(
     "[CLIENT-26][RPC-6] an object that was out of memory is called no more, until it pulls",
     () =>

@@ -3,7 +3,15 @@
  *
  * @since 0.1.0
  */
-import { DoRpcMessage, Frame, FrameReader, LogEvent, Message } from "@tidelog/sync-protocol"
+import {
+  DoRpcMessage,
+  Frame,
+  FrameReader,
+  Handshake,
+  LogEvent,
+  Message
+} from "@tidelog/sync-protocol"
+import type { Refusal, SyncError } from "@tidelog/sync-protocol"
 import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -69,10 +77,10 @@ const cursorOf = ({ payload }: Frame.Request): LogEvent.SeqNum =>
       })
   })
 
-/** A request as the server knows it. `after`: where it goes on, if it is a pull that goes on. */
+/** A request as the server knows it. `after`: where it goes on, if it is a pull that goes on, in the log that it is of. */
 const toServer = (
   frame: Frame.Request,
-  { server }: Pick<LiveServer, "server">,
+  backendId: SyncError.BackendId,
   after: LogEvent.SeqNum | undefined
 ): Frame.Request => {
   const { payload, tag } = frame
@@ -82,7 +90,7 @@ const toServer = (
   const cursor =
     after === undefined || after === LogEvent.ROOT
       ? payload["cursor"]
-      : { _tag: "Some", value: { backendId: server.admin.backendId, eventSequenceNumber: after } }
+      : { _tag: "Some", value: { backendId, eventSequenceNumber: after } }
   return {
     ...frame,
     tag: Message.PULL,
@@ -134,12 +142,25 @@ const open = (
     size: number
   ) {
     const rpcRequestId = yield* randomHex(16)
-    const ask = (cursor?: LogEvent.SeqNum) =>
-      Exchange.open(live.server, session, toServer(frame, live, cursor), size)
-    let exchange = yield* ask()
+    const { backendId } = live.server.admin
+    const before = yield* caller === undefined
+      ? Effect.succeed(new Set<string>())
+      : subscriptions.namesOf(caller.context)
+    const ask = ({ server }: LiveServer, cursor?: LogEvent.SeqNum) =>
+      Exchange.open(server, session, toServer(frame, backendId, cursor), size)
+    let present = live
+    let exchange = yield* ask(live)
     let cursor = cursorOf(frame)
     let rounds = 0
     let isQuiet = false
+    let isAgain = false
+
+    const goOn = Effect.suspend(() =>
+      Effect.flatMap(ask(present, cursor), (again) => {
+        exchange = again
+        return next
+      })
+    )
 
     const next: Effect.Effect<Part> = Effect.suspend(() =>
       Effect.flatMap(exchange.next, (part): Effect.Effect<Part> => {
@@ -154,11 +175,21 @@ const open = (
             const values = chunk.values.map((page) => ({ ...page, rpcRequestId }))
             return Effect.succeed({ isLast: false, frame: { ...chunk, values } })
           }
-          case "Closed":
-            return Effect.succeed({
-              isLast: true,
-              frame: refused(frame, "StorageUnavailable", part.reason)
+          case "Closed": {
+            const ended = refused(frame, refusalOf(part.code), part.reason)
+            const end: Part = { isLast: true, frame: ended }
+            // The log is another one, or its server was replaced: LiveStore would never pull again.
+            if (part.code !== Handshake.CloseCode.serviceRestart || isAgain)
+              return Effect.succeed(end)
+            isAgain = true
+            return Effect.matchEffect(host.activate(session.storeId), {
+              onFailure: () => Effect.succeed(end),
+              onSuccess: (live) => {
+                present = live
+                return goOn
+              }
             })
+          }
           case "Exit": {
             const exit: unknown = JSON.parse(part.text)
             const done: Part = { isLast: true, frame: exit }
@@ -170,19 +201,16 @@ const open = (
                 requestId: frame.id,
                 caller: caller.context,
                 session,
-                backendId: live.server.admin.backendId,
+                backendId,
                 cursor
               }
-              return Effect.as(subscriptions.add(live, caller.object, subscription), done)
+              return Effect.as(
+                subscriptions.add(present, caller.object, subscription, before),
+                done
+              )
             }
             rounds += 1
-            return Effect.sleep(QUIET).pipe(
-              Effect.zipRight(ask(cursor)),
-              Effect.flatMap((again) => {
-                exchange = again
-                return next
-              })
-            )
+            return Effect.zipRight(Effect.sleep(QUIET), goOn)
           }
         }
       })
@@ -190,30 +218,34 @@ const open = (
     return { next, leave: Effect.suspend(() => exchange.leave) }
   })
 
+  const serve = Effect.fnUntraced(function* (frame: Frame.Request, text: string, write: Write) {
+    if (!TAGS.has(frame.tag)) {
+      const message = `this server has no request ${frame.tag.slice(0, 64)} by RPC`
+      return yield* Effect.fail(refused(frame, "UnknownRequest", message))
+    }
+    const admitted = yield* admit(frame)
+    if (frame.tag === DoRpcMessage.PING) return write(exitFrame(frame, Exit.void))
+    const { live, parts } = yield* answer(admitted, text)
+    if (frame.tag === DoRpcMessage.PUSH) return write((yield* parts.next).frame)
+    return stream(live, parts, write)
+  })
+
   return {
     resume: subscriptions.resume,
     revoke: subscriptions.revoke,
     call: (payload) =>
       Effect.gen(function* () {
-        const text = DoRpcCodec.readCall(payload)
-        const decoded = Either.flatMap(text, FrameReader.clientFrame)
-        if (Either.isLeft(text) || Either.isLeft(decoded) || decoded.right._tag !== "Request") {
+        const call = DoRpcCodec.readCall(payload)
+        const decoded = Either.flatMap(call, ({ text }) => FrameReader.clientFrame(text))
+        if (Either.isLeft(call) || Either.isLeft(decoded) || decoded.right._tag !== "Request") {
           return yield* Effect.dieMessage("not a call of this protocol")
         }
         const frame = decoded.right
-        if (!TAGS.has(frame.tag)) {
-          const message = `this server has no request ${frame.tag.slice(0, 64)} by RPC`
-          return yield* Effect.fail(refused(frame, "UnknownRequest", message))
-        }
-        const admitted = yield* admit(frame)
-        if (frame.tag === DoRpcMessage.PING) return DoRpcCodec.write(exitFrame(frame, Exit.void))
-        const { live, parts } = yield* answer(admitted, text.right)
-        if (frame.tag === DoRpcMessage.PUSH) return DoRpcCodec.write((yield* parts.next).frame)
-        return stream(live, parts)
-      }).pipe(
-        Effect.catchAll((frame) => Effect.succeed(DoRpcCodec.write(frame))),
-        Effect.provide(Logger.json)
-      )
+        const write: Write = (frame) => DoRpcCodec.write(frame, call.right)
+        return yield* Effect.catchAll(serve(frame, call.right.text, write), (refused) =>
+          Effect.succeed(write(refused))
+        )
+      }).pipe(Effect.provide(Logger.json))
   }
 }
 
@@ -228,15 +260,26 @@ interface Parts {
   readonly leave: Effect.Effect<void>
 }
 
+/** The bytes of a frame, as its caller reads them. */
+type Write = (frame: unknown) => Uint8Array
+
+/** As what a request is refused that the server has ended with a close code. */
+const refusalOf = (code: number): Refusal.RefusalName =>
+  code === Handshake.CloseCode.unauthorized
+    ? "Unauthorized"
+    : code === Handshake.CloseCode.forbidden
+      ? "Forbidden"
+      : "StorageUnavailable"
+
 /** A pull's frames, each as it is asked for. */
-const stream = (live: LiveServer, parts: Parts) => {
+const stream = (live: LiveServer, parts: Parts, write: Write) => {
   const run = Runtime.runPromise(live.runtime)
   return new ReadableStream<Uint8Array>(
     {
       pull: (controller) =>
         run(
           Effect.map(parts.next, ({ frame, isLast }) => {
-            controller.enqueue(DoRpcCodec.write(frame))
+            controller.enqueue(write(frame))
             if (isLast) controller.close()
           })
         ),

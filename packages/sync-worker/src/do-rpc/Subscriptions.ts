@@ -52,11 +52,18 @@ export type Subscription = typeof Subscription.Type
  * @category models
  */
 export interface Subscriptions {
-  /** Keeps a new one, and serves it from here on. Those of its object's former lives end. */
+  /** The names of those that an object has. */
+  readonly namesOf: (caller: DoRpcMessage.CallerContext) => Effect.Effect<ReadonlySet<string>>
+
+  /**
+   * Keeps a new one, and serves it from here on. Those of its object's former lives end: `before` has the names
+   * that the object had when the pull of the new one began.
+   */
   readonly add: (
     live: LiveServer,
     caller: Callers.Caller,
-    subscription: Subscription
+    subscription: Subscription,
+    before: ReadonlySet<string>
   ) => Effect.Effect<void>
 
   /** Serves those that outlived the object's memory. */
@@ -87,6 +94,10 @@ const encode = Schema.encodeSync(FromText)
 const decodePages = Schema.decodeUnknownSync(
   Schema.parseJson(Schema.encodedSchema(Schema.Struct({ values: Frame.Chunk.fields.values })))
 )
+
+/** Of two identities, as they are kept. */
+const isSame = (self: unknown, that: unknown): boolean =>
+  LogEvent.isSameJson(self ?? null, that ?? null)
 
 /** A close that passes: its pull is begun again. */
 const passes = (code: number): boolean =>
@@ -221,18 +232,24 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
   const drop = (id: string) =>
     Effect.zipRight(served.get(id) ?? Effect.void, Effect.asVoid(forget(id)))
 
-  /** Whether two are of one object. */
-  const isSameCaller = (self: Subscription, that: Subscription) =>
-    self.caller.bindingName === that.caller.bindingName
-    && self.caller.durableObjectId === that.caller.durableObjectId
+  const isOfObject =
+    ({ bindingName, durableObjectId }: DoRpcMessage.CallerContext) =>
+    ({ caller }: Subscription) =>
+      caller.bindingName === bindingName && caller.durableObjectId === durableObjectId
 
   return {
-    add: (live, caller, subscription) =>
+    namesOf: (caller) =>
+      Effect.map(readAll, (all) => new Set(all.filter(isOfObject(caller)).map(({ id }) => id))),
+
+    add: (live, caller, subscription, before) =>
       Effect.gen(function* () {
-        const others = (yield* readAll).filter((other) => isSameCaller(other, subscription))
+        // Nobody ends what another identity has subscribed, whatever object it names.
+        const others = (yield* readAll)
+          .filter(isOfObject(subscription.caller))
+          .filter(({ session }) => isSame(session.identity, subscription.session.identity))
         // Its requests count up: one that does not come after another is of a later life of its object.
-        const isFormer = (other: Subscription) =>
-          BigInt(other.requestId) >= BigInt(subscription.requestId)
+        const isFormer = ({ id, requestId }: Subscription) =>
+          before.has(id) && BigInt(requestId) >= BigInt(subscription.requestId)
         const current = others.filter((other) => !isFormer(other))
         current.sort((self, that) => (BigInt(self.requestId) < BigInt(that.requestId) ? 1 : -1))
         const ended = [...others.filter(isFormer), ...current.slice(MAX_PER_CALLER - 1)]

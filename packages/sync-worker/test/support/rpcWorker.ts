@@ -64,9 +64,12 @@ export class CallerDO extends DurableObject<Env> {
     const frame = JSON.parse(
       (await request.text()).replaceAll(`"self"`, `"${this.ctx.id.toString()}"`)
     )
+    const inText = searchParams.has("text")
     const call = searchParams.has("raw")
       ? new TextEncoder().encode("nonsense")
-      : new Packr(records).pack([frame])
+      : inText
+        ? new TextEncoder().encode(JSON.stringify(frame))
+        : new Packr(records).pack([frame])
     try {
       const answer = await stub.rpc(call)
       // What is streamed comes in parts of any size.
@@ -74,6 +77,10 @@ export class CallerDO extends DurableObject<Env> {
         answer instanceof ReadableStream
           ? new Uint8Array(await new Response(answer).arrayBuffer())
           : answer
+      if (bytes[0] === "{".charCodeAt(0)) {
+        // An answer in texts.
+        return new Response(bytes, { headers: { "x-answer": "text" } })
+      }
       const frames: Array<unknown> = []
       new Unpackr(records).unpackMultiple(bytes, (value: unknown) => {
         frames.push(...[value].flat(2))

@@ -78,18 +78,22 @@ const wayOf = ({ searchParams }: URL): Way => ({
 const backendOf = (
   env: Env,
   { storeId, url, via }: Way,
-  durableObjectContext: Own.DoRpcSyncOptions["durableObjectContext"]
+  durableObject: Own.DoRpcSyncOptions["durableObject"]
 ) => {
+  const durableObjectContext = {
+    bindingName: durableObject.bindingName,
+    durableObjectId: durableObject.ctx.id.toString()
+  }
   switch (via) {
     case "own":
       return Own.makeDoRpcSync({
         syncBackendStub: () => env.SYNC_BACKEND_DO.getByName(storeId),
-        durableObjectContext
+        durableObject
       })
     case "away":
       return Own.makeDoRpcSync({
         syncBackendStub: () => stubOf(env.OFFICIAL_DO, storeId),
-        durableObjectContext,
+        durableObject,
         checkInterval: "2 seconds"
       })
     case "socket":
@@ -102,8 +106,10 @@ const backendOf = (
   }
 }
 
-const handOver = (via: string | undefined, payload: unknown): Promise<unknown> =>
-  via === "own" || via === "away" ? Own.handleSyncUpdateRpc(payload) : handleSyncUpdateRpc(payload)
+const handOver = (via: string | undefined, payload: unknown, ctx: object): Promise<unknown> =>
+  via === "own" || via === "away"
+    ? Own.handleSyncUpdateRpc(payload, ctx)
+    : handleSyncUpdateRpc(payload)
 
 /** A client alone, which does what a test tells it. */
 export class ClientDO extends DurableObject<Env> {
@@ -115,10 +121,7 @@ export class ClientDO extends DurableObject<Env> {
 
   async #connect(way: Way): Promise<Backend> {
     await this.ctx.storage.put("via", way.via)
-    const make = backendOf(this.env, way, {
-      bindingName: "CLIENT_DO",
-      durableObjectId: this.ctx.id.toString()
-    })
+    const make = backendOf(this.env, way, { ctx: this.ctx, bindingName: "CLIENT_DO" })
     return make({ storeId: way.storeId, clientId: "client", payload: undefined }).pipe(
       Effect.provide(Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer)),
       Scope.extend(this.#scope),
@@ -128,7 +131,7 @@ export class ClientDO extends DurableObject<Env> {
 
   async syncUpdateRpc(payload: unknown): Promise<unknown> {
     this.#calls += 1
-    return handOver(await this.ctx.storage.get<string>("via"), payload)
+    return handOver(await this.ctx.storage.get<string>("via"), payload, this.ctx)
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -202,10 +205,7 @@ export class StoreDO extends DurableObject<Env> {
               clientId: own.clientId,
               sessionId: "object",
               syncOptions: {
-                backend: backendOf(this.env, way, {
-                  bindingName,
-                  durableObjectId: this.ctx.id.toString()
-                }),
+                backend: backendOf(this.env, way, { ctx: this.ctx, bindingName }),
                 livePull: true
               }
             })
@@ -217,7 +217,7 @@ export class StoreDO extends DurableObject<Env> {
     // It may have slept.
     const way = await this.ctx.storage.get<Way>("way")
     if (way !== undefined) await this.#open(way)
-    return handOver(way?.via, payload)
+    return handOver(way?.via, payload, this.ctx)
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -228,6 +228,8 @@ export class StoreDO extends DurableObject<Env> {
     if (pathname === "/add") {
       store.commit(events.noteAdded({ id: searchParams.get("id") ?? "" }))
     }
+    // As it comes of a text that is cut.
+    if (pathname === "/cut") store.commit(events.noteAdded({ id: "a😀".slice(0, 2) }))
     return Response.json(store.query(tables.notes.orderBy("id", "asc")).map(({ id }) => id))
   }
 }
