@@ -26,17 +26,28 @@ const callerOf = (name: string, storeId: string) => {
     })
     return { status: answer.status, text: await answer.text() }
   }
-  const call = async (id: string, tag: string, payload: object): Promise<ReadonlyArray<Json>> => {
+  const call = async (
+    id: string,
+    tag: string,
+    payload: object,
+    /** What is done to the store when the first part of the answer has come. */
+    between?: object
+  ): Promise<ReadonlyArray<Json>> => {
     const frame = { _tag: "Request", id, tag, payload: { storeId, ...payload }, headers: [] }
-    const { text } = await send(frame)
+    const { text } = await send(
+      frame,
+      between === undefined
+        ? ""
+        : `&between=${encodeURIComponent(JSON.stringify({ storeId, operation: between }))}`
+    )
     return JSON.parse(text)
   }
   return {
     send,
     push: (batch: ReadonlyArray<unknown>, claims: object = {}) =>
       call("7", "SyncDoRpc.Push", { batch, backendId: { _tag: "None" }, ...claims }),
-    pull: (claims: object = {}, id = "1") =>
-      call(id, "SyncDoRpc.Pull", { cursor: { _tag: "None" }, ...claims }),
+    pull: (claims: object = {}, id = "1", between?: object) =>
+      call(id, "SyncDoRpc.Pull", { cursor: { _tag: "None" }, ...claims }, between),
     ping: () => call("3", "SyncDoRpc.Ping", {}),
     call,
     mute: () => fetch(at("mute")),
@@ -217,6 +228,23 @@ describe("a call", () => {
     const reason = "the credentials have expired"
     expect(lastOf(await ann.push(events(1)))).toEqual(refused("Unauthorized", reason))
     expect(lastOf(await ann.pull(ME))).toEqual(refused("Unauthorized", reason))
+  })
+
+  it("[RPC-7] in whose middle the access is revoked ends as Unauthorized", async () => {
+    const ann = callerOf("ann", "middle")
+    for (let from = 1; from <= 3_000; from += 500) await ann.push(events(from, from + 499))
+    const bob = { payload: { as: "bob" } }
+    const frames = await ann.pull(bob, "1", { _tag: "Revoke", identity: { user: "bob" } })
+    expect(lastOf(frames)).toMatchObject(refused("Unauthorized"))
+    expect(seqNumsOf(frames).length).toBeLessThan(3_000)
+  })
+
+  it("[RPC-7] in whose middle the log becomes another one is told so", async () => {
+    const ann = callerOf("ann", "renewed")
+    for (let from = 1; from <= 3_000; from += 500) await ann.push(events(from, from + 499))
+    const frames = await ann.pull({}, "1", { _tag: "Renew" })
+    expect(lastOf(frames)).toMatchObject(failed({ _tag: "BackendIdMismatchError" }))
+    expect(seqNumsOf(frames).length).toBeLessThan(3_000)
   })
 
   it("[LIMIT-1] is refused if it is too large", async () => {

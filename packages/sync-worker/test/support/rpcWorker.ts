@@ -38,6 +38,17 @@ export class ClosedDO extends makeDurableObject({
 
 const records = { useRecords: true }
 
+/** `between`: done when the first part has come. */
+const readAll = async (answer: ReadableStream<Uint8Array>, between: () => Promise<void>) => {
+  const parts: Array<number> = []
+  const reader = answer.getReader()
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    if (parts.length === 0) await between()
+    parts.push(...next.value)
+  }
+  return Uint8Array.from(parts)
+}
+
 export class CallerDO extends DurableObject<Env> {
   /** What it was called with. */
   readonly #updates: Array<unknown> = []
@@ -70,13 +81,14 @@ export class CallerDO extends DurableObject<Env> {
       : inText
         ? new TextEncoder().encode(JSON.stringify(frame))
         : new Packr(records).pack([frame])
+    const operation = searchParams.get("between")
+    const between = async () => {
+      if (operation !== null) await stub.admin(operation)
+    }
     try {
       const answer = await stub.rpc(call)
       // What is streamed comes in parts of any size.
-      const bytes =
-        answer instanceof ReadableStream
-          ? new Uint8Array(await new Response(answer).arrayBuffer())
-          : answer
+      const bytes = answer instanceof ReadableStream ? await readAll(answer, between) : answer
       if (bytes[0] === "{".charCodeAt(0)) {
         // An answer in texts.
         return new Response(bytes, { headers: { "x-answer": "text" } })
