@@ -126,6 +126,19 @@ describe("DoRpc", () => {
     })
   )
 
+  it.scoped("[CLIENT-26] nor what comes under the call's own id, before that tells a name", () =>
+    Effect.gen(function* () {
+      const { backend, client, update } = yield* makeRpcClient({ readsTexts: false })
+      const { pulled } = yield* follow(client)
+      backend.only(PULL).pages("live", page(0, 1))
+      yield* settle
+      yield* advance("1 minute")
+      const again = backend.only(PULL)
+      expect(yield* update(again.frame.id, page(1, 2))).toBe(true)
+      expect(pulled).toEqual([1, 2])
+    })
+  )
+
   it.scoped("[CLIENT-26][CLIENT-4] a page that leaves a gap makes it pull from before that", () =>
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient()

@@ -2,6 +2,7 @@
 import { DoRpcMessage } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
+import { REGISTRY_TABLE } from "../src/EventLogStatements.ts"
 import { eventually } from "./support/eventually.ts"
 import { accepted, ended, failed, refused, serverAhead } from "./support/frames.ts"
 import { exitOf, HttpClient } from "./support/HttpClient.ts"
@@ -9,7 +10,7 @@ import { bundle, startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 import type { Json } from "./support/WireClient.ts"
 
-const { evict, url } = await startServer("./rpcWorker.ts", {
+const { evict, miniflare, url } = await startServer("./rpcWorker.ts", {
   durableObjects: { WEBSOCKET_SERVER: "SyncBackendDO", CLOSED: "ClosedDO", CALLER: "CallerDO" }
 })
 
@@ -245,6 +246,25 @@ describe("a call", () => {
     const frames = await ann.pull({}, "1", { _tag: "Renew" })
     expect(lastOf(frames)).toMatchObject(failed({ _tag: "BackendIdMismatchError" }))
     expect(seqNumsOf(frames).length).toBeLessThan(3_000)
+  })
+
+  it("[RPC-7][RESTORE-4] is asked once more where the log has become another one unseen", async () => {
+    const ann = callerOf("ann", "replaced")
+    await ann.push(events(1, 3))
+    const db = await miniflare.getD1Database("DB")
+    const change = `UPDATE "${REGISTRY_TABLE}" SET backendId = 'another' WHERE storeId = 'replaced'`
+    expect((await db.prepare(change).run()).meta.changes).toBe(1)
+    const ends: Array<unknown> = []
+    // The server asks the log what it is, but not more often than it has to.
+    await eventually(async () => {
+      const frames = await ann.pull()
+      ends.push(lastOf(frames))
+      expect(JSON.stringify(frames)).toContain(`"backendId":"another"`)
+      expect(seqNumsOf(frames)).toEqual([1, 2, 3])
+    })
+    expect(new Set(ends.map((end) => JSON.stringify(end)))).toEqual(
+      new Set([JSON.stringify(ended)])
+    )
   })
 
   it("[LIMIT-1] is refused if it is too large", async () => {
