@@ -32,7 +32,8 @@ export const leader = Layer.fresh(Layer.merge(KeyValueStore.layerMemory, FetchHt
 export const connect = (name: ClientName, server: Pick<BenchServer, "port">, storeId: string) =>
   constructors[name](`127.0.0.1:${server.port}`)({ storeId, clientId: name, payload: undefined })
 
-const constructors: Readonly<
+/** Each client as LiveStore is given it, for a server at a host and, if it has one, a path. */
+export const constructors: Readonly<
   Record<ClientName, (host: string) => SyncBackend.SyncBackendConstructor<SyncMetadata>>
 > = {
   official: (host) => makeWsSync({ url: `ws://${host}/websocket` }),

@@ -6,12 +6,12 @@ const root = new URL("../../../", import.meta.url)
 
 const rows = Array.from(
   readFileSync(new URL("docs/compatibility.md", root), "utf8").matchAll(
-    /^\|.*\| `([\w-]+\/test\/\S+)`: "(.+)" +\|$/gm
+    /^\|.*\| `([\w-]+\/(?:test|src\/testing)\/\S+)`: "(.+)" +\|$/gm
   ),
   ([, file = "", test = ""]) => ({ file, test })
 )
 
-/** A suite is a package's or one of its own. */
+/** A suite is a package's or one of its own. The contract of a log is a package's source. */
 const read = (file: string): string => {
   for (const folder of ["packages/", "tests/", ""]) {
     try {

@@ -7,7 +7,16 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { startServer } from "../../../packages/sync-worker/test/support/server.ts"
-import { connect, events, follow, leader, range, type Reader, until } from "../src/Side.ts"
+import {
+  connect,
+  events,
+  follow,
+  leader,
+  range,
+  readAfter,
+  type Reader,
+  until
+} from "../src/Side.ts"
 import * as UpgradeProxy from "../src/UpgradeProxy.ts"
 
 const { evict, url } = await startServer("./limitedWorker.ts")
@@ -49,6 +58,43 @@ layer(Layer.empty, { excludeTestServices: true })("hibernation", (it) => {
         expect(reader.seqNums).toEqual(range(0, 5))
         expect(proxy.upgrades()).toBe(1)
         expect(Option.isNone(yield* Fiber.poll(following))).toBe(true)
+      })
+  )
+
+  it.scoped(
+    "[HAND-6] a socket that has slept is in no other store, whatever its frame claims",
+    () =>
+      Effect.gen(function* () {
+        const theirs = yield* connect("tidelog", { port }, "theirs").pipe(Effect.provide(leader))
+        yield* theirs.push(events(0, 2))
+        const said: Array<string> = []
+        const socket = yield* Effect.acquireRelease(
+          Effect.sync(
+            () => new WebSocket(`${url.replace("http", "ws")}websocket?storeId=mine&transport=ws`)
+          ),
+          (open) => Effect.sync(() => open.close())
+        )
+        socket.addEventListener("message", ({ data }) => said.push(String(data)))
+        yield* until(() => socket.readyState === WebSocket.OPEN)
+        const ask = (id: string, tag: string, payload: object) => {
+          socket.send(JSON.stringify({ _tag: "Request", id, tag, payload, headers: [] }))
+          return until(() => said.length === Number(id))
+        }
+        const pull = { live: true, cursor: { _tag: "None" } }
+        yield* ask("1", "SyncWsRpc.Pull", { ...pull, storeId: "mine" })
+        yield* Effect.promise(() => evict("mine"))
+        // The official backend serves the store that the first frame after its sleep names.
+        yield* ask("2", "SyncWsRpc.Pull", { ...pull, storeId: "theirs" })
+        const batch = events(2, 3)
+        yield* ask("3", "SyncWsRpc.Push", {
+          storeId: "theirs",
+          batch,
+          backendId: { _tag: "None" }
+        })
+        const [, pulled, pushed] = said
+        for (const answer of [pulled, pushed]) expect(answer).toContain("StoreMismatch")
+        expect(yield* instancesOf("mine")).toBe(2)
+        expect(yield* readAfter(theirs, 0)).toEqual(events(0, 2))
       })
   )
 })

@@ -210,6 +210,25 @@ layer(server, { excludeTestServices: true, timeout: "90 seconds" })("calls of ob
       })
     )
 
+    it.scoped(`[CLIENT-26] two objects are each told of their own store, on ${backend}`, () =>
+      Effect.gen(function* () {
+        const stores = ["left", "right"]
+        const push = (store: string, batch: ReturnType<typeof events>) =>
+          ask(at(`${store}-writer`, "push", store), batch)
+        const has = (store: string, head: number) =>
+          until(ask(at(`${store}-reader`, "state", store)), (answer) =>
+            expect(answer).toMatchObject({ received: range(0, head) })
+          )
+        for (const store of stores) yield* push(store, events(0, 3))
+        for (const store of stores) yield* ask(at(`${store}-reader`, "follow", store))
+        for (const store of stores) yield* has(store, 3)
+        for (const store of stores) {
+          const state = at(`${store}-reader`, "state", store)
+          yield* has(store, yield* untilCalled([state], 3, (event) => push(store, event)))
+        }
+      })
+    )
+
     it.scoped(`[CLIENT-26] for whole stores too, on ${backend}`, () =>
       Effect.gen(function* () {
         const store = (name: string, rest: string) =>

@@ -3,11 +3,7 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
-import type { SyncBackend } from "@livestore/common"
-import { makeWsSync } from "@livestore/sync-cf/client"
-import type { ClientName } from "@tidelog/interop/src/Side.ts"
-import { makeCfSync } from "@tidelog/sync-client"
-import type { Message } from "@tidelog/sync-protocol"
+import { type ClientName, constructors } from "@tidelog/interop/src/Side.ts"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -24,21 +20,21 @@ export interface Device {
 
 const connector = (
   name: ClientName,
-  url: string,
+  host: string,
   storeId: string,
   kept: KeyValueStore.KeyValueStore
-) => {
-  const make: SyncBackend.SyncBackendConstructor<Message.SyncMetadata> =
-    name === "official" ? makeWsSync({ url: `${url}/websocket` }) : makeCfSync({ url })
-  return make({ storeId, clientId: name, payload: undefined }).pipe(
+) =>
+  constructors[name](host)({ storeId, clientId: name, payload: undefined }).pipe(
     Effect.provide(
       Layer.merge(Layer.succeed(KeyValueStore.KeyValueStore, kept), FetchHttpClient.layer)
     )
   )
-}
+
+/** Where a client connects. The path has its name, so that the worker's log tells who came and how. */
+export const pathOf = (name: ClientName, engine: Engine) => `/${engine}/${name.replace(" ", "-")}`
 
 export const make = (port: number) => (name: ClientName, engine: Engine, storeId: string) =>
   Effect.map(KeyValueStore.KeyValueStore, (kept): Device => ({
-    connect: connector(name, `ws://127.0.0.1:${port}/${engine}`, storeId, kept),
+    connect: connector(name, `127.0.0.1:${port}${pathOf(name, engine)}`, storeId, kept),
     backendId: kept.get("backendId").pipe(Effect.orDie, Effect.map(Option.getOrUndefined))
   })).pipe(Effect.provide(Layer.fresh(KeyValueStore.layerMemory)))
