@@ -174,7 +174,7 @@ describe("rules", () => {
     Effect.gen(function* () {
       const seen: Array<unknown> = []
       const note = (request: object, session: SyncHooks.HookSession) => {
-        seen.push({ request, session })
+        seen.push({ request, session: { ...session, region: session.headers.get("x-region") } })
       }
       const session: Session = {
         connectionId: "c",
@@ -189,7 +189,7 @@ describe("rules", () => {
         yield* client.say(Frames.push("2", events(1, 2)))
       })
       yield* Effect.provide(body, layer({ onPull: note, onPush: note }))
-      const told = { ...session, headers: new Map([["x-region", "eu"]]) }
+      const told = { ...session, headers: new Map([["x-region", "eu"]]), region: "eu" }
       expect(seen).toMatchObject([
         { request: { live: true, storeId: Frames.STORE_ID }, session: told },
         { request: { batch: events(1, 2) }, session: told }
