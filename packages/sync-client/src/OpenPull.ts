@@ -77,6 +77,8 @@ export const make = (options: {
   readonly onRejected: (error: SyncError.SyncError | undefined) => void
   /** Told of events as they arrive, each once. */
   readonly onEvents: (batch: ReadonlyArray<Message.PulledEvent>) => void
+  /** Told, by the first answer to each request, whether the server is one of this project's. */
+  readonly onGreeting: (wire: Wire, isGreeted: boolean) => void
 }): OpenPull => {
   const news = Effect.unsafeMakeLatch(false)
   let wire: Wire | undefined
@@ -92,6 +94,8 @@ export const make = (options: {
   let takenAll: boolean | undefined
   let receivedAll: boolean | undefined
 
+  // Whether a request has been answered: what a server says of itself comes with the first page.
+  let isAnswered = false
   // Whether the server waits for no acknowledgement of a few live events, and which it has not got.
   let sparing = false
   let owedChunks = 0
@@ -113,6 +117,7 @@ export const make = (options: {
   const request = (wire: Wire): void => {
     askAt = undefined
     id = wire.claim(pull)
+    isAnswered = false
     owed = true
     owedSince = wire.now()
     owedChunks = 0
@@ -225,6 +230,11 @@ export const make = (options: {
     if (ended !== undefined || wire === undefined) return
     accepted()
     if (server?.sparingAcks === true) sparing = true
+    // What is put off is answered later.
+    if (!isAnswered && values[0].pageInfo._tag !== "MoreUnknown") {
+      isAnswered = true
+      options.onGreeting(wire, server !== undefined)
+    }
     owedSince = wire.now()
     const pages: Array<Message.PullResponse> = []
     for (const value of values) {

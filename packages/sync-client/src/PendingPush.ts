@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Ended, Exchange, Wire } from "./Exchange.ts"
 import * as RequestText from "./RequestText.ts"
-import { type ConnectionRefused, RequestFailed } from "./SyncClientError.ts"
+import { ConnectionLost, type ConnectionRefused, RequestFailed } from "./SyncClientError.ts"
 
 /**
  * Why a part of a push was not stored.
@@ -30,7 +30,8 @@ export type PushFailure = SyncError.SyncError | ConnectionRefused | RequestFaile
  * @category models
  */
 export interface PendingPush extends Exchange {
-  readonly await: Effect.Effect<void, PushFailure>
+  /** Fails with `ConnectionLost` on a connection that it may not go over. */
+  readonly await: Effect.Effect<void, PushFailure | ConnectionLost>
   /** Ends it from this side. */
   readonly fail: (error: PushFailure) => void
   /** Whether it went over more than one connection, so that it may be stored already. */
@@ -38,8 +39,8 @@ export interface PendingPush extends Exchange {
 }
 
 /**
- * `onHead` is called with a position that the log is known to reach: that of the last event of an
- * accepted push, or the head that a refused one should have started at.
+ * `mayStart`: whether it may go over the present connection. `onHead` is called with a position that the log is
+ * known to reach: that of the last event of an accepted push, or the head that a refused one should have started at.
  *
  * @since 0.1.0
  * @category constructors
@@ -47,17 +48,18 @@ export interface PendingPush extends Exchange {
 export const make = (options: {
   readonly part: RequestText.PushPart
   readonly backendId: Option.Option<string>
+  readonly mayStart: () => boolean
   readonly answerWithin: number
   readonly onHead: (head: LogEvent.SeqNum) => void
   readonly onSent: () => void
 }): Effect.Effect<PendingPush> =>
-  Effect.map(Deferred.make<void, PushFailure>(), (answer) => {
+  Effect.map(Deferred.make<void, PushFailure | ConnectionLost>(), (answer) => {
     let wire: Wire | undefined
     let id: Frame.RequestId | undefined
     let sentAt = 0
     let times = 0
 
-    const settle = (exit: Exit.Exit<void, PushFailure>): void => {
+    const settle = (exit: Exit.Exit<void, PushFailure | ConnectionLost>): void => {
       id = undefined
       Deferred.unsafeDone(answer, exit)
     }
@@ -67,6 +69,7 @@ export const make = (options: {
       fail: (error) => settle(Exit.fail(error)),
       isRepeated: () => times > 1,
       start: (next) => {
+        if (!options.mayStart()) return settle(Exit.fail(new ConnectionLost()))
         wire = next
         id = next.claim(pending)
         sentAt = next.now()

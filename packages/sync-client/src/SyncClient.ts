@@ -19,7 +19,7 @@ import * as Backoff from "./Backoff.ts"
 import type * as Connection from "./Connection.ts"
 import * as Credentials from "./Credentials.ts"
 import * as Device from "./Device.ts"
-import type { Exchange } from "./Exchange.ts"
+import type { Exchange, Wire } from "./Exchange.ts"
 import type * as HttpSocket from "./HttpSocket.ts"
 import * as OpenPull from "./OpenPull.ts"
 import type * as PendingPush from "./PendingPush.ts"
@@ -195,6 +195,8 @@ export const make = (
       patience: 1
     }
     let refused: ConnectionRefused | undefined
+    /** By which of the connections a server has told, or not, that it is one of this project's. */
+    let greeting: { readonly wire: Wire; readonly isGreeted: boolean } | undefined
 
     const go = yield* Effect.makeLatch(false)
     const wentOffline = yield* Effect.makeLatch(false)
@@ -321,6 +323,9 @@ export const make = (
               board.count("received", events.length, 0)
               unconfirmed.delivered(events)
               rejected.delivered(events)
+            },
+            onGreeting: (wire, isGreeted) => {
+              greeting = { wire, isGreeted }
             }
           })
           unconfirmed.reached(from.cursor)
@@ -341,6 +346,11 @@ export const make = (
         )
       )
 
+    const whenRefused = Stream.filter(status.changes, ({ _tag }) => _tag === "Refused").pipe(
+      Stream.runHead,
+      Effect.flatMap(() => refused ?? Effect.never)
+    )
+
     const push = Pushing.make({
       storeId,
       limits: { ...RequestText.pushLimits, ...options.pushLimits },
@@ -348,6 +358,9 @@ export const make = (
       open: pushes,
       begin,
       refused: () => refused,
+      whenRefused,
+      takesLarge: () =>
+        greeting?.wire === requests.present?.wire ? greeting?.isGreeted : undefined,
       rejected,
       unconfirmed,
       onHead: (head) => {
@@ -356,6 +369,7 @@ export const make = (
       onSent: (events) => board.count("sent", events, 0),
       willEcho: () => [...pulls].some(({ live }) => live),
       readFrom: (cursor, backendId) => pull({ cursor, backendId, live: false }),
+      confirmed: Effect.map(status.get, ({ confirmed }) => confirmed),
       tell: board.tell,
       warn: (error) => warn("a sync push failed", error)
     })
@@ -363,11 +377,6 @@ export const make = (
     const whenConnected = Effect.zipRight(
       Effect.sync(start),
       Stream.runHead(Stream.filter(isConnected.changes, (isConnected) => isConnected))
-    )
-
-    const whenRefused = Stream.filter(status.changes, ({ _tag }) => _tag === "Refused").pipe(
-      Stream.runHead,
-      Effect.flatMap(() => refused ?? Effect.never)
     )
 
     return {

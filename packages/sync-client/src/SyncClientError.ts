@@ -37,7 +37,7 @@ export class ConnectionRefused extends Schema.TaggedError<ConnectionRefused>(
 }
 
 /**
- * One event is larger than a server stores. It will never be accepted: make its arguments smaller.
+ * One event is larger than a server stores, or than it could give again. It is not sent: make its arguments smaller.
  *
  * @since 0.1.0
  * @category errors

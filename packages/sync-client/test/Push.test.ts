@@ -176,6 +176,158 @@ describe("Push", () => {
     })
   )
 
+  describe("an event that the official server could not give again", () => {
+    /** Three events, the second of them large. */
+    const batch = events(0, 3).map((event) =>
+      event.seqNum === 2 ? { ...event, args: "ü".repeat(475_000) } : event
+    )
+    const pushLarge = (client: SyncClient.SyncClientService) =>
+      Effect.fork(Effect.exit(client.push(batch, { backendId: Option.some("backend-1") })))
+
+    const pushed = (socket: TestSocket) =>
+      socket.pushes.map(({ batch }) => batch.map(({ seqNum }) => seqNum))
+
+    /** The first page of the latest pull, as from a server of this project's, or another one. */
+    const answerPull = (socket: TestSocket, greeted: boolean, first = page(0, 0)) => {
+      const requestId = socket.pulls.at(-1)?.id ?? ""
+      const server = greeted ? { server: { sparingAcks: true } } : {}
+      socket.say({ _tag: "Chunk", requestId, values: [first], ...server })
+      return settle
+    }
+
+    const acceptPush = (socket: TestSocket) => {
+      socket.accepted(socket.pushes.at(-1)?.id ?? "")
+      return settle
+    }
+
+    const tooLarge = {
+      cause: { error: { _tag: "EventTooLarge", seqNum: 2, maxBytes: 899_000 } }
+    }
+
+    /** A client that follows the log. */
+    const following = (greeted: boolean) =>
+      Effect.gen(function* () {
+        const made = yield* makeOnline()
+        yield* Effect.forkScoped(
+          Stream.runDrain(made.client.pull({ cursor: 0, backendId: Option.none(), live: true }))
+        )
+        yield* settle
+        yield* answerPull(made.socket, greeted)
+        return made
+      })
+
+    it.scoped("[CLIENT-9] is pushed to a server that has told its pull who it is", () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* following(true)
+        // It tells so once.
+        yield* answerPull(socket, false)
+        const pushing = yield* pushLarge(client)
+        yield* settle
+        yield* acceptPush(socket)
+        yield* acceptPush(socket)
+        yield* acceptPush(socket)
+        expect(pushed(socket)).toEqual([[1], [2], [3]])
+        expect(yield* Fiber.join(pushing)).toEqual(Exit.void)
+        expect(socket.pulls).toHaveLength(1)
+      })
+    )
+
+    it.scoped(
+      "[CLIENT-9][CLIENT-14] is pushed to no other: it is named, the one before it stored",
+      () =>
+        Effect.gen(function* () {
+          const { client, socket } = yield* following(false)
+          const pushing = yield* pushLarge(client)
+          yield* settle
+          yield* acceptPush(socket)
+          expect(yield* Fiber.join(pushing)).toMatchObject(tooLarge)
+          expect(pushed(socket)).toEqual([[1]])
+          expect(socket.pulls).toHaveLength(1)
+          expect(yield* client.status.get).toMatchObject({
+            rejected: { seqNum: 2, reason: expect.stringContaining("the most is 899000") }
+          })
+        })
+    )
+
+    for (const greeted of [true, false]) {
+      it.scoped(
+        `[CLIENT-9] where nothing was pulled, a pull tells that it may${greeted ? "" : " not"} be pushed`,
+        () =>
+          Effect.gen(function* () {
+            const { client, socket } = yield* makeOnline()
+            const pushing = yield* pushLarge(client)
+            yield* settle
+            expect(socket.pulls).toEqual([])
+            yield* acceptPush(socket)
+            expect(pushed(socket)).toEqual([[1]])
+            expect(socket.pulls).toMatchObject([{ live: false }])
+            // One that is put off has not been answered yet.
+            const none = page(0, 0)
+            yield* answerPull(socket, false, { ...none, pageInfo: { _tag: "MoreUnknown" } })
+            expect(yield* isRunning(pushing)).toBe(true)
+            expect(pushed(socket)).toEqual([[1]])
+            yield* answerPull(socket, greeted, page(0, 1, 5))
+            yield* advance("1 second")
+            expect(socket.interrupts).toEqual([socket.pulls[0]?.id])
+            expect(pushed(socket)).toEqual(greeted ? [[1], [2]] : [[1]])
+            if (greeted) {
+              yield* acceptPush(socket)
+              yield* acceptPush(socket)
+            }
+            const exit = yield* Fiber.join(pushing)
+            if (greeted) expect(exit).toEqual(Exit.void)
+            else expect(exit).toMatchObject(tooLarge)
+            expect(socket.pulls).toHaveLength(1)
+          })
+      )
+    }
+
+    for (const greeted of [true, false]) {
+      it.scoped(
+        `[CLIENT-9] on the next connection it waits for a server that ${greeted ? "tells" : "does not tell"} so`,
+        () =>
+          Effect.gen(function* () {
+            const { client, server, socket } = yield* following(true)
+            const pushing = yield* pushLarge(client)
+            yield* settle
+            yield* acceptPush(socket)
+            expect(pushed(socket)).toEqual([[1], [2]])
+            socket.hangUp()
+            yield* advance("2 seconds")
+            const second = yield* answer(server)
+            expect(second.pulls).toMatchObject([{ live: true }, { live: false }])
+            expect(second.pushes).toEqual([])
+            yield* answerPull(second, greeted, page(0, 1))
+            if (greeted) {
+              yield* acceptPush(second)
+              yield* acceptPush(second)
+              expect(pushed(second)).toEqual([[2], [3]])
+              expect(yield* Fiber.join(pushing)).toEqual(Exit.void)
+            } else {
+              expect(yield* Fiber.join(pushing)).toMatchObject(tooLarge)
+              expect(second.pushes).toEqual([])
+            }
+          })
+      )
+    }
+
+    it.scoped("[CLIENT-6] fails while the server refuses the client, before it was pulled", () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        const large = batch.slice(1)
+        const pushing = yield* Effect.fork(
+          Effect.flip(client.push(large, { backendId: Option.none() }))
+        )
+        yield* settle
+        expect(socket.pulls).toHaveLength(1)
+        socket.hangUp(4403, "not you")
+        yield* settle
+        expect(yield* Fiber.join(pushing)).toMatchObject({ _tag: "ConnectionRefused", code: 4403 })
+        expect(socket.pushes).toEqual([])
+      })
+    )
+  })
+
   it.scoped("an empty batch is accepted without a word", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makeClient()

@@ -5,7 +5,7 @@
  */
 import type * as Socket from "@effect/platform/Socket"
 import type * as SyncClient from "@tidelog/sync-client/SyncClient"
-import { type LogEvent, Refusal } from "@tidelog/sync-protocol"
+import { type LogEvent, OfficialServer, Refusal } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -71,12 +71,6 @@ export class Destination extends Context.Tag("@tidelog/sync-copy/Destination")<
 export interface DestinationOptions extends Side.SideOptions {
   readonly nullForAbsentArgs?: boolean | undefined
 }
-
-/**
- * The official server sends no page over 900,000 bytes, and fails every pull at an event that is larger. The
- * rest of such a page has some hundred bytes.
- */
-const MAX_OFFICIAL_EVENT_BYTES = 899_000
 
 /**
  * The waits of a push that is to come later, in ms: the first, each next one half as long again, up to the last.
@@ -225,12 +219,12 @@ const mustBeKept = (
       )
     }
     const bytes = Batches.sizeOf(event)
-    if (bytes > MAX_OFFICIAL_EVENT_BYTES) {
+    if (bytes > OfficialServer.MAX_EVENT_BYTES) {
       return Effect.fail(
         new EventNotAccepted({
           seqNum,
           name,
-          reason: `it has ${bytes} bytes, and such a server delivers no event over ${MAX_OFFICIAL_EVENT_BYTES}`
+          reason: `it has ${bytes} bytes, and such a server delivers no event over ${OfficialServer.MAX_EVENT_BYTES}`
         })
       )
     }

@@ -12,7 +12,6 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { CloudflareEnv, layerEventLogD1, layerEventLogDurableObjectWith } from "./CloudflareEnv.ts"
 import type { MissingBinding, ObjectStorage, StorageOption } from "./CloudflareEnv.ts"
-import type { Session } from "./Connection.ts"
 import type { DoRpcTransport } from "./DoRpcTransport.ts"
 import type { EventLog } from "./EventLog.ts"
 import type * as ForwardHeaders from "./ForwardHeaders.ts"
@@ -76,13 +75,13 @@ export interface DurableObjectOptions<
 >
   extends ObjectOptions, ServicesOption<S, E, StoreId | CloudflareEnv> {
   /** Before a push is stored. */
-  readonly onPush?: (request: Message.PushRequest, session: Session) => APush
+  readonly onPush?: (request: Message.PushRequest, session: SyncHooks.HookSession) => APush
   /** Before a pull starts. */
-  readonly onPull?: (request: Message.PullRequest, session: Session) => APull
+  readonly onPull?: (request: Message.PullRequest, session: SyncHooks.HookSession) => APull
   /** After a push was answered. */
-  readonly onPushRes?: (answer: SyncHooks.PushAnswer, session: Session) => APushRes
+  readonly onPushRes?: (answer: SyncHooks.PushAnswer, session: SyncHooks.HookSession) => APushRes
   /** After a page of a pull was sent. */
-  readonly onPullRes?: (page: Message.PullResponse, session: Session) => APullRes
+  readonly onPullRes?: (page: Message.PullResponse, session: SyncHooks.HookSession) => APullRes
   /** Where the events are kept. A Worker with admin or health routes is told the same. */
   readonly storage?: StorageOption
   /**

@@ -50,13 +50,29 @@ export type PushAnswer =
   | SyncError.BackendIdMismatchError
 
 /**
+ * The session of a connection, as hooks are told of it. `headers`: by their names in lower case, as a map: that is
+ * how the official package gives them to its hooks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HookSession extends Omit<Session, "headers"> {
+  readonly headers: ReadonlyMap<string, string>
+}
+
+const toHook = (session: Session): HookSession => ({
+  ...session,
+  headers: new Map(Object.entries(session.headers))
+})
+
+/**
  * A hook as an app writes it: a plain function, or one that returns a Promise or an Effect. `R`:
  * the services that the Effect needs.
  *
  * @since 0.1.0
  * @category models
  */
-export type Hook<A, R = never> = (message: A, session: Session) => UserResult<void, R>
+export type Hook<A, R = never> = (message: A, session: HookSession) => UserResult<void, R>
 
 /**
  * The hooks of an app, each with the session of the connection that it is about.
@@ -193,7 +209,7 @@ export const layer = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes =
 const toRule =
   <Request, R>(name: string, hook: Hook<Request, R>, context: Context.Context<R>) =>
   (request: Request, session: Session): Effect.Effect<void, HookRefusal | HookTimeout> =>
-    runUserCode(() => hook(request, session)).pipe(
+    runUserCode(() => hook(request, toHook(session))).pipe(
       Effect.provide(context),
       Effect.catchTags({
         UserCodeFailure: ({ error }) => new HookRefusal({ message: wordsOf(error) ?? WORDLESS }),
@@ -227,7 +243,7 @@ const react = <A, R>(
   session: Session
 ): Effect.Effect<void, never, R> =>
   message.pipe(
-    Effect.flatMap((value) => runUserCode(() => hook(value, session))),
+    Effect.flatMap((value) => runUserCode(() => hook(value, toHook(session)))),
     Effect.disconnect,
     Effect.timeoutFail({
       duration: DEADLINE,

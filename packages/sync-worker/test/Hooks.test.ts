@@ -173,8 +173,8 @@ describe("rules", () => {
   it.effect("[HAND-6][HOOK-1] learn who it is from the session, and what from the request", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
-      const note = (request: object, session: Session) => {
-        seen.push({ request, session })
+      const note = (request: object, session: SyncHooks.HookSession) => {
+        seen.push({ request, session: { ...session, region: session.headers.get("x-region") } })
       }
       const session: Session = {
         connectionId: "c",
@@ -189,9 +189,10 @@ describe("rules", () => {
         yield* client.say(Frames.push("2", events(1, 2)))
       })
       yield* Effect.provide(body, layer({ onPull: note, onPush: note }))
+      const told = { ...session, headers: new Map([["x-region", "eu"]]), region: "eu" }
       expect(seen).toMatchObject([
-        { request: { live: true, storeId: Frames.STORE_ID }, session },
-        { request: { batch: events(1, 2) }, session }
+        { request: { live: true, storeId: Frames.STORE_ID }, session: told },
+        { request: { batch: events(1, 2) }, session: told }
       ])
     })
   )

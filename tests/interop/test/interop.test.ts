@@ -165,6 +165,45 @@ layer(servers, { excludeTestServices: true, timeout: "60 seconds" })("interop", 
     })
   }
 
+  for (const client of ["tidelog", "tidelog HTTP"] as const) {
+    const storeId = `${client.replace(" ", "_")}_huge`
+    const huge = events(1, 2, { text: "b".repeat(950_000) })
+
+    it.scoped(
+      `[CLIENT-9] the ${client} client pushes nothing that the official server could not give again`,
+      () =>
+        Effect.gen(function* () {
+          const { official } = yield* Servers
+          const backend = yield* connect(client, official, storeId)
+          const pushed = yield* Effect.flip(backend.push([...events(0, 1), ...huge]))
+          expect(pushed).toMatchObject({
+            _tag: "UnknownError",
+            cause: { _tag: "EventTooLarge", seqNum: 2, maxBytes: 899_000 }
+          })
+          // What it still gives: 899,000 bytes.
+          const rest = JSON.stringify(events(1, 2, { text: "" })[0]).length
+          const largest = events(1, 2, { text: "b".repeat(899_000 - rest) })
+          yield* backend.push(largest)
+          for (const reader of ["official", client] as const) {
+            const other = yield* connect(reader, official, storeId).pipe(Effect.provide(leader))
+            expect(yield* readAfter(other, 0)).toEqual([...events(0, 1), ...largest])
+          }
+        }).pipe(Effect.provide(leader))
+    )
+
+    it.scoped(`[CLIENT-9] the ${client} client pushes it to this project's`, () =>
+      Effect.gen(function* () {
+        const { tidelog } = yield* Servers
+        const backend = yield* connect(client, tidelog, storeId)
+        yield* backend.push([...events(0, 1), ...huge])
+        for (const reader of ["official", client] as const) {
+          const other = yield* connect(reader, tidelog, storeId).pipe(Effect.provide(leader))
+          expect(yield* readAfter(other, 0)).toEqual([...events(0, 1), ...huge])
+        }
+      }).pipe(Effect.provide(leader))
+    )
+  }
+
   for (const serverName of ["official", "tidelog"] as const) {
     // The official client's pull over HTTP ends for good with the first answer that does not come.
     const clients = pairs.flatMap(([client, server]) =>

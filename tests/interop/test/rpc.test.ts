@@ -182,6 +182,13 @@ layer(server, { excludeTestServices: true, timeout: "90 seconds" })("calls of ob
           expect(yield* ask(at("two", "pull", "basic"))).toEqual({
             value: [...events(0, 250), ...large]
           })
+          // The official backend would store it, and fail every pull from then on.
+          const huge = events(262, 263, { text: "b".repeat(950_000) })
+          const taken = via === "own"
+          expect(yield* ask(one("push"), huge)).toEqual(taken ? {} : { error: "UnknownError" })
+          expect(yield* ask(at("two", "pull", "basic"))).toEqual({
+            value: [...events(0, 250), ...large, ...(taken ? huge : [])]
+          })
         })
     )
 

@@ -11,7 +11,7 @@ import {
   matchSyncRequest,
   SyncAuth
 } from "../../src/index.ts"
-import type { SyncWorker } from "../../src/index.ts"
+import type { SyncHooks, SyncWorker } from "../../src/index.ts"
 
 /** What the hooks of each store were told. It outlives the objects: they share it. */
 const heard = new Map<string, Array<unknown>>()
@@ -23,8 +23,9 @@ const hear = (storeId: string, what: unknown) => {
 class Prefix extends Context.Tag("test/Prefix")<Prefix, string>() {}
 
 const options = {
-  onPush: ({ batch }: { batch: ReadonlyArray<unknown> }, session: { storeId: string }) => {
-    hear(session.storeId, { pushed: batch.length, session })
+  onPush: ({ batch }: { batch: ReadonlyArray<unknown> }, session: SyncHooks.HookSession) => {
+    const headers = Object.fromEntries(session.headers)
+    hear(session.storeId, { pushed: batch.length, session: { ...session, headers } })
   },
   onPushRes: (answer: object, { storeId }: { storeId: string }) =>
     Effect.map(Prefix, (prefix) => hear(storeId, { prefix, answer })),

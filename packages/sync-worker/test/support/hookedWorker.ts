@@ -34,7 +34,9 @@ const countStarts = Layer.effectDiscard(
 /** Whoever asks by an event named `who` is told by a refusal who it is. */
 const hooks = SyncHooks.layer({
   onPush: ({ batch }, session) => {
-    if (batch[0]?.name === "who") throw new Error(JSON.stringify(session))
+    if (batch[0]?.name === "who") {
+      throw new Error(JSON.stringify({ ...session, headers: Object.fromEntries(session.headers) }))
+    }
   }
 })
 

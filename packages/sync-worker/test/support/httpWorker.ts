@@ -88,7 +88,8 @@ const limits = Layer.unwrapEffect(
 
 const hooks = SyncHooks.layer({
   onPush: ({ batch }, session) => {
-    hear(session.storeId, { pushed: batch.length, session })
+    const headers = Object.fromEntries(session.headers)
+    hear(session.storeId, { pushed: batch.length, session: { ...session, headers } })
     if (batch.some(({ name }) => name === "forbidden")) throw new Error("rejected by onPush")
   },
   onPull: (_, { storeId }) => {
