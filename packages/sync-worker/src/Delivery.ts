@@ -145,10 +145,8 @@ export const make = (options: {
 
   const deliver = (client: Client.Client, subscription: Client.Subscription, page: Page) => {
     const { requestId, sparing, started } = subscription
-    // A request without a socket owes nothing to be sparing of; its client may want to know the server.
-    const greets = (sparing || client.connection.isBrief === true) && !started
     client.connection.send(
-      greets
+      sparing && !started
         ? FrameText.firstChunk(requestId, page.text, greeting(client.connection.session))
         : FrameText.chunk(requestId, page.text)
     )

@@ -93,6 +93,15 @@ describe("a call", () => {
     expect(seqNumsOf(frames)).toEqual([1, 2, 3])
   })
 
+  it("[RPC-1][PULL-14] tells who the server is, if it is asked", async () => {
+    const ann = callerOf("ann", "greeted")
+    await ann.push(events(1, 1))
+    const [greeted] = await ann.pull({ sparing: true })
+    expect(greeted).toMatchObject({ _tag: "Chunk", server: { sparingAcks: true } })
+    const [first] = await ann.pull()
+    expect(first).not.toHaveProperty("server")
+  })
+
   it("[RPC-1] reads a log of many pages", async () => {
     const ann = callerOf("ann", "long")
     for (let from = 1; from <= 3_000; from += 500) await ann.push(events(from, from + 499))

@@ -66,20 +66,6 @@ const PAGES = { limits: { maxPageEvents: 100 } }
 
 describe("Exchange", () => {
   testServer(
-    "[PULL-14] tells a pull who the server is with the first chunk, whatever it says",
-    Effect.gen(function* () {
-      yield* withHistory
-      const parts = yield* takeAll(yield* pull())
-      const chunks = parts.flatMap((part) => (part._tag === "Chunk" ? [part.text] : []))
-      expect(chunks.map((text) => decodeChunk(text).server)).toEqual([
-        { sparingAcks: true },
-        ...Array.from({ length: 19 }, () => undefined)
-      ])
-    }),
-    PAGES
-  )
-
-  testServer(
     "[HTTP-3] delivers a log page by page, and ends",
     Effect.gen(function* () {
       yield* withHistory

@@ -94,7 +94,13 @@ const toServer = (
   return {
     ...frame,
     tag: Message.PULL,
-    payload: { storeId, payload: payload["payload"], live: false, cursor }
+    payload: {
+      storeId,
+      payload: payload["payload"],
+      live: false,
+      sparing: payload["sparing"],
+      cursor
+    }
   }
 }
 
