@@ -60,6 +60,12 @@ const callerOf = (name: string, storeId: string) => {
 
 const ME = { rpcContext: { callerContext: { bindingName: "CALLER", durableObjectId: "self" } } }
 
+const infoOf = async (storeId: string) => {
+  const body = JSON.stringify({ storeId, operation: { _tag: "Info" } })
+  const info = await fetch(new URL(`/admin?storeId=${storeId}`, url), { method: "POST", body })
+  return info.text()
+}
+
 const lastOf = (frames: ReadonlyArray<Json>): unknown => frames.at(-1)?.["exit"]
 
 const seqNumsOf = (value: unknown): ReadonlyArray<number> =>
@@ -360,11 +366,7 @@ describe("a subscription", () => {
     await push("gone", events(1))
     await eventually(async () => expect(await ann.updates()).toHaveLength(4))
     // Its end is known by the next event, which others are sent.
-    await eventually(async () => {
-      const body = JSON.stringify({ storeId: "gone", operation: { _tag: "Info" } })
-      const info = await fetch(new URL("/admin?storeId=gone", url), { method: "POST", body })
-      expect(await info.text()).toContain(`"subscriptions":1`)
-    })
+    await eventually(async () => expect(await infoOf("gone")).toContain(`"subscriptions":1`))
     await evict("gone")
     await push("gone", events(2))
     await eventually(async () => expect(seqNumsOf(await bob.updates())).toEqual([1, 2]))
@@ -380,8 +382,12 @@ describe("a subscription", () => {
     await eventually(async () => expect(await called()).toHaveLength(4))
     expect((await called()).toSorted()).toEqual(ids.slice(1).toSorted())
     const anew = rpcIdOf(await ann.pull(ME, "2"))
-    const before = (await ann.updates()).length
     await push("anew", events(2))
+    // The others end once it has been called.
+    await eventually(async () => expect(await called()).toContain(anew))
+    await eventually(async () => expect(await infoOf("anew")).toContain(`"subscriptions":1`))
+    const before = (await ann.updates()).length
+    await push("anew", events(3))
     await eventually(async () => expect(await ann.updates()).toHaveLength(before + 1))
     expect((await ann.updates()).at(-1)).toMatchObject({ requestId: anew })
   })

@@ -23,16 +23,19 @@ const setUp = Effect.gen(function* () {
   const runtime = yield* Effect.runtime<SyncServer>()
   const entries = new Map<string, string>()
   const updates: Array<number> = []
-  let around: (taken: Effect.Effect<boolean>) => Effect.Effect<boolean, CallerGone> = (taken) =>
-    taken
+  let around: (
+    taken: Effect.Effect<boolean>,
+    name: string
+  ) => Effect.Effect<boolean, CallerGone> = (taken) => taken
 
   const caller: Callers.Caller = {
-    update: ({ values: [{ batch }] }) =>
+    update: ({ requestId, values: [{ batch }] }) =>
       around(
         Effect.sync(() => {
           updates.push(...batch.map(({ eventEncoded }) => eventEncoded.seqNum))
           return true
-        })
+        }),
+        requestId
       )
   }
   const subscriptions = Subscriptions.make(
@@ -178,8 +181,39 @@ describe("Subscriptions", () => {
       // Another identity's.
       yield* add(0, { identity: "mallory" }, { id: "mallory", requestId: "1", before: names() })
       expect(names()).toEqual(["mallory", "nine", "slow", "ten"])
-      yield* add(0, {}, { id: "later", requestId: "9", before: names() })
+      const before = names()
+      yield* add(0, {}, { id: "later", requestId: "9", before })
+      // It may be claimed by somebody else, until its object has taken a page.
+      expect(names()).toEqual(["later", ...before])
+      yield* push(1)
+      yield* TestClock.adjust("1 second")
       expect(names()).toEqual(["later", "mallory", "slow"])
+      const { subscriptions: open } = yield* (yield* SyncServer).admin.info
+      expect(open).toBe(3)
+    })
+  )
+
+  testServer(
+    "[RPC-6] in the name of another object end with their first page, and have ended nothing",
+    Effect.gen(function* () {
+      const { add, does, names, updates } = yield* setUp
+      yield* add(0, {}, { id: "own", requestId: "5" })
+      yield* push(1)
+      yield* TestClock.adjust("1 second")
+      for (let count = 1; count <= 6; count++) {
+        // As if they were of a later life, and as if they were the next ones.
+        const requestId = `${count % 2 === 0 ? count : 10 + count}`
+        yield* add(0, {}, { id: `false-${count}`, requestId, before: names() })
+      }
+      expect(names()).toHaveLength(4)
+      expect(names()).toContain("own")
+      does((taken, name) => Effect.as(taken, name === "own"))
+      yield* push(2)
+      yield* TestClock.adjust("1 second")
+      expect(names()).toEqual(["own"])
+      updates.length = 0
+      yield* push(3)
+      expect(updates).toEqual([3])
     })
   )
 

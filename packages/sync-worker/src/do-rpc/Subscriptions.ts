@@ -25,6 +25,8 @@ import * as Callers from "./Callers.ts"
  * - `id`: the name under which its pages are called back.
  * - `requestId`: that of the pull it came from.
  * - `cursor`: the last event that its object has taken, in the log named by `backendId`.
+ * - `isTaken`: whether its object has taken a page under this name, so that it did subscribe.
+ * - `replaces`: the names of those that end then, as they are of its object's former lives.
  *
  * @since 0.1.0
  * @category schemas
@@ -36,7 +38,9 @@ export const Subscription = Schema.Struct({
   caller: DoRpcMessage.CallerContext,
   session: Session,
   backendId: SyncError.BackendId,
-  cursor: LogEvent.SeqNum
+  cursor: LogEvent.SeqNum,
+  isTaken: Schema.optional(Schema.Boolean),
+  replaces: Schema.optional(Schema.Array(Schema.String))
 })
 
 /**
@@ -56,8 +60,8 @@ export interface Subscriptions {
   readonly namesOf: (caller: DoRpcMessage.CallerContext) => Effect.Effect<ReadonlySet<string>>
 
   /**
-   * Keeps a new one, and serves it from here on. Those of its object's former lives end: `before` has the names
-   * that the object had when the pull of the new one began.
+   * Keeps a new one, and serves it from here on. Those of its object's former lives end once it takes a page:
+   * `before` has the names that the object had when the pull of the new one began.
    */
   readonly add: (
     live: LiveServer,
@@ -130,6 +134,9 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
   /** Those that are served, each with how to end it. */
   const served = new Map<string, Effect.Effect<void>>()
 
+  const drop = (id: string) =>
+    Effect.zipRight(served.get(id) ?? Effect.void, Effect.asVoid(forget(id)))
+
   /** Serves a subscription for as long as its object takes what it is called with. */
   const serve = (
     live: LiveServer,
@@ -140,7 +147,7 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
     const { backendId, id, requestId, session } = subscription
     const { server } = live
     const frames: Array<string> = []
-    let { cursor } = subscription
+    let { cursor, isTaken = false } = subscription
     let isServed = true
     let isBusy = false
     let isHeld = isNew
@@ -167,9 +174,11 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
           return
         }
         cursor = page.batch.at(-1)?.eventEncoded.seqNum ?? cursor
+        if (!isTaken) yield* Effect.forEach(subscription.replaces ?? [], drop, { discard: true })
+        isTaken = true
       }
       // Afterwards: a page that is handed over twice is noticed, one that was left out is not.
-      yield* keep({ ...subscription, cursor })
+      yield* keep({ ...subscription, cursor, isTaken, replaces: undefined })
       yield* server.receive(connection, JSON.stringify({ _tag: "Ack", requestId }))
     })
 
@@ -213,7 +222,7 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
         const again = Effect.suspend(() =>
           // Or it has been replaced, or served by another server meanwhile.
           served.get(id) === stop && !server.isReplaced()
-            ? serve(live, caller, { ...subscription, cursor }, false)
+            ? serve(live, caller, { ...subscription, cursor, isTaken }, false)
             : Effect.void
         )
         fork(passes(code) ? Effect.delay(again, AGAIN_AFTER) : end(reason))
@@ -228,9 +237,6 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
       subscriptions: [{ requestId, live: true, cursor, inFlight: 0, started: true, sparing: false }]
     })
   }
-
-  const drop = (id: string) =>
-    Effect.zipRight(served.get(id) ?? Effect.void, Effect.asVoid(forget(id)))
 
   const isOfObject =
     ({ bindingName, durableObjectId }: DoRpcMessage.CallerContext) =>
@@ -250,12 +256,18 @@ export const make = (host: DoRpcHost, callers: ReadonlySet<string>): Subscriptio
         // Its requests count up: one that does not come after another is of a later life of its object.
         const isFormer = ({ id, requestId }: Subscription) =>
           before.has(id) && BigInt(requestId) >= BigInt(subscription.requestId)
-        const current = others.filter((other) => !isFormer(other))
-        current.sort((self, that) => (BigInt(self.requestId) < BigInt(that.requestId) ? 1 : -1))
-        const ended = [...others.filter(isFormer), ...current.slice(MAX_PER_CALLER - 1)]
+        const replaces = others.filter(isFormer).map(({ id }) => id)
+        // Too many: those end first that may be nobody's, then the oldest.
+        others.sort(
+          (self, that) =>
+            Number(that.isTaken ?? false) - Number(self.isTaken ?? false)
+            || (BigInt(self.requestId) < BigInt(that.requestId) ? 1 : -1)
+        )
+        const ended = others.slice(MAX_PER_CALLER - 1)
         yield* Effect.forEach(ended, ({ id }) => drop(id), { discard: true })
-        yield* keep(subscription)
-        yield* serve(live, caller, subscription, true)
+        const kept = { ...subscription, replaces }
+        yield* keep(kept)
+        yield* serve(live, caller, kept, true)
       }),
 
     resume: (live) =>
