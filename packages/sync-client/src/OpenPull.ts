@@ -9,13 +9,13 @@
 import type * as Frame from "@tidelog/sync-protocol/Frame"
 import type * as LogEvent from "@tidelog/sync-protocol/LogEvent"
 import type * as Message from "@tidelog/sync-protocol/Message"
-import * as Sparing from "@tidelog/sync-protocol/Sparing"
 import * as SyncError from "@tidelog/sync-protocol/SyncError"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Acknowledging from "./Acknowledging.ts"
 import type { Ended, Exchange, Wire } from "./Exchange.ts"
 import * as Inbox from "./Inbox.ts"
 import * as PullState from "./PullState.ts"
@@ -96,10 +96,7 @@ export const make = (options: {
 
   // Whether a request has been answered: what a server says of itself comes with the first page.
   let isAnswered = false
-  // Whether the server waits for no acknowledgement of a few live events, and which it has not got.
-  let sparing = false
-  let owedChunks = 0
-  let owedEvents = 0
+  let acknowledging = Acknowledging.make()
 
   // The log is known to reach this far: by a page that did not fit, or by the answer to a push.
   let gapUpTo: LogEvent.SeqNum = 0
@@ -120,8 +117,7 @@ export const make = (options: {
     isAnswered = false
     owed = true
     owedSince = wire.now()
-    owedChunks = 0
-    owedEvents = 0
+    acknowledging = Acknowledging.make()
     wire.send(
       RequestText.pull(id, wire.claims, {
         live: options.live,
@@ -163,17 +159,13 @@ export const make = (options: {
     if (received < gapUpTo && !owed && inbox.isEmpty()) askAgain("pages of a pull are missing")
   }
 
-  /** Takes a chunk off the server's window: at once, but for live events, if the server does without. */
-  const acknowledge = (count: number, all: boolean): void => {
+  const acknowledge = (count: number, isLive: boolean): void => {
     if (id === undefined) return
-    owedChunks += 1
-    owedEvents += count
-    if (sparing && count > 0 && all && owedEvents <= Sparing.MAX_OWED) return
-    wire?.send(RequestText.ack(id, owedChunks))
+    const chunks = acknowledging.taken(count, isLive)
+    if (chunks === 0) return
+    wire?.send(RequestText.ack(id, chunks))
     // From now on the server may go on.
     if (wire !== undefined) owedSince = wire.now()
-    owedChunks = 0
-    owedEvents = 0
   }
 
   const end = (exit: Exit.Exit<void, PullFailure>): void => {
@@ -229,7 +221,7 @@ export const make = (options: {
   const onChunk = ({ requestId, server, values }: Frame.Chunk, size: number): void => {
     if (ended !== undefined || wire === undefined) return
     accepted()
-    if (server?.sparingAcks === true) sparing = true
+    if (server?.sparingAcks === true) acknowledging.spare()
     // What is put off is answered later.
     if (!isAnswered && values[0].pageInfo._tag !== "MoreUnknown") {
       isAnswered = true
@@ -327,7 +319,6 @@ export const make = (options: {
     start: (next) => {
       if (ended !== undefined) return
       wire = next
-      sparing = false
       request(next)
     },
     lost: () => {

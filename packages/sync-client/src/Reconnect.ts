@@ -15,6 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Backoff from "./Backoff.ts"
 import * as Blocked from "./Blocked.ts"
 import * as Connection from "./Connection.ts"
+import type { Demand } from "./Demand.ts"
 import type { HttpFallback } from "./HttpFallback.ts"
 import { remaining } from "./internal/remaining.ts"
 import * as Renewal from "./Renewal.ts"
@@ -36,12 +37,7 @@ export interface Reconnect {
   readonly timings: Millis
   readonly backoff: Backoff.Backoff
   readonly requests: Connection.Requests
-  /** Opened to connect at once: by the first use, and by `reconnect`. */
-  readonly go: Effect.Latch
-  /** How often the app has asked for an attempt. */
-  readonly asked: () => number
-  /** Opened when the device says that it has no network. */
-  readonly wentOffline: Effect.Latch
+  readonly demand: Pick<Demand, "go" | "asked" | "wentOffline">
   readonly board: StatusBoard
   readonly setConnected: (isConnected: boolean) => Effect.Effect<void>
   /** The server refuses: what cannot wait fails. `undefined`: it does no more. */
@@ -80,7 +76,8 @@ export const run = (
   options: Reconnect
 ): Effect.Effect<never, never, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
-    const { backoff, board, go, isFresh, timings } = options
+    const { backoff, board, demand, isFresh, timings } = options
+    const { go, wentOffline } = demand
     const { backoffMax, renewBefore, returnWithin, spacing } = timings
     const scope = yield* Effect.scope
     const construct = yield* Socket.WebSocketConstructor
@@ -163,7 +160,7 @@ export const run = (
 
     /** Waits for the next attempt, or until it is wanted at once. */
     const pause = Effect.fnUntraced(function* (wait: number, now: number, reason: string) {
-      options.wentOffline.unsafeClose()
+      wentOffline.unsafeClose()
       if (options.isDeviceOnline()) {
         const retryAt = now + wait
         yield* board.setState({
@@ -174,7 +171,7 @@ export const run = (
           reason
         })
         const isOver = Effect.as(Effect.raceFirst(Effect.sleep(wait), go.await), true)
-        if (yield* Effect.raceFirst(isOver, Effect.as(options.wentOffline.await, false))) return
+        if (yield* Effect.raceFirst(isOver, Effect.as(wentOffline.await, false))) return
       }
       yield* board.setState({ _tag: "Offline", since: yield* Clock.currentTimeMillis })
       // What the device says may be wrong.
@@ -185,7 +182,7 @@ export const run = (
     while (true) {
       // Whoever asks for a connection while one is being opened gets another attempt if it fails.
       go.unsafeClose()
-      const asked = options.asked()
+      const asked = demand.asked()
       const startedAt = yield* Clock.currentTimeMillis
       if (next === undefined) {
         options.onRefused(undefined)
@@ -223,7 +220,7 @@ export const run = (
         && (renewals > 0 ? renewals < MAX_RENEWALS : worked !== "no")
       if (Closing.isRefusal(end.code) && !mayRenew) {
         // Who has asked for another attempt meanwhile has mended something, it may be; the network has not.
-        if (options.asked() === asked) go.unsafeClose()
+        if (demand.asked() === asked) go.unsafeClose()
         failures = 0
         renewals = 0
         warned = true

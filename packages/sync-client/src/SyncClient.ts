@@ -18,6 +18,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Backoff from "./Backoff.ts"
 import type * as Connection from "./Connection.ts"
 import * as Credentials from "./Credentials.ts"
+import * as Demand from "./Demand.ts"
 import * as Device from "./Device.ts"
 import type { Exchange, Wire } from "./Exchange.ts"
 import type * as HttpSocket from "./HttpSocket.ts"
@@ -198,48 +199,30 @@ export const make = (
     /** By which of the connections a server has told, or not, that it is one of this project's. */
     let greeting: { readonly wire: Wire; readonly isGreeted: boolean } | undefined
 
-    const go = yield* Effect.makeLatch(false)
-    const wentOffline = yield* Effect.makeLatch(false)
-    const cameOnline = yield* Effect.makeLatch(false)
+    const demand = Demand.make({
+      requests,
+      isRefused: () => refused !== undefined,
+      isAnswered: () => requests.present !== undefined && board.state()._tag === "Online"
+    })
     const begin = (exchange: Exchange) => {
-      if (requests.present === undefined) start()
+      if (requests.present === undefined) demand.use()
       else exchange.start(requests.present.wire)
     }
-    /** The first use of a client connects it; later ones do not hurry its attempts. */
-    let started = false
-    const start = () => {
-      if (!started) connectNow()
-    }
-    const connectNow = () => {
-      started = true
-      go.unsafeOpen()
-    }
-    const probe = () => {
-      if (requests.present !== undefined) requests.present.probe()
-      // What is not needed yet, or refused, is not for the network to begin.
-      else if (started && refused === undefined) connectNow()
-    }
-    let asked = 0
     const reconnect = () => {
-      asked += 1
       rejected.retry()
       for (const pull of pulls) pull.retry()
-      // One that has not answered yet may be refused, for a reason that the app has mended by now.
-      if (!isAnswered()) connectNow()
-    }
-    const onSignal = (signal: Device.Signal) => {
-      if (signal !== "awake") (signal === "offline" ? wentOffline : cameOnline).unsafeOpen()
-      // Without a network a socket may still look open, and no attempt is worth while.
-      if (signal !== "offline" || requests.present !== undefined) probe()
+      demand.ask()
     }
 
     const board = yield* StatusBoard.make({
       storeId,
       onStatus: options.onStatus,
-      page: options.broadcastStatus === false ? undefined : { onSignal, onReconnect: reconnect }
+      page:
+        options.broadcastStatus === false
+          ? undefined
+          : { onSignal: demand.onSignal, onReconnect: reconnect }
     })
     const { note, status } = board
-    const isAnswered = () => requests.present !== undefined && board.state()._tag === "Online"
     const rejected = RejectedPush.make({
       after: timings.rejectedAfter,
       onChange: (rejected) => note({ rejected })
@@ -264,7 +247,7 @@ export const make = (
     yield* Effect.addFinalizer(() => setConnected(false))
 
     yield* Effect.acquireRelease(
-      Effect.option(Effect.try(() => device.subscribe(onSignal))),
+      Effect.option(Effect.try(() => device.subscribe(demand.onSignal))),
       (stop) => Effect.ignore(Effect.try(() => Option.getOrUndefined(stop)?.()))
     )
     yield* Reconnect.run({
@@ -274,14 +257,12 @@ export const make = (
       timings,
       backoff: Backoff.make(options.retrySchedule ?? Backoff.schedule(timings)),
       requests,
-      go,
-      asked: () => asked,
-      wentOffline,
+      demand,
       fallback:
         options.transport === "auto"
           ? Effect.tryPromise(() => import("./HttpFallback.ts")).pipe(
               Effect.timeout(timings.openWithin),
-              Effect.flatMap(({ make }) => make(cameOnline, options.http)),
+              Effect.flatMap(({ make }) => make(demand.cameOnline, options.http)),
               Effect.catchAll(() => Effect.succeed(undefined))
             )
           : Effect.succeed(undefined),
@@ -375,7 +356,7 @@ export const make = (
     })
 
     const whenConnected = Effect.zipRight(
-      Effect.sync(start),
+      Effect.sync(demand.use),
       Stream.runHead(Stream.filter(isConnected.changes, (isConnected) => isConnected))
     )
 
@@ -402,7 +383,7 @@ export const make = (
         Effect.withSpan("SyncClient.ping")
       ),
       reconnect: Effect.sync(reconnect),
-      probe: Effect.sync(probe)
+      probe: Effect.sync(demand.probe)
     }
   })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Exit, Option, Random, Schedule, Scope, Stream } from "effect"
+import { Effect, Exit, Option, Schedule, Scope, Stream } from "effect"
 import { Device } from "../src/index.ts"
-import { advance, answer, makeClient, makeOnline, settle } from "./TestSocket.ts"
+import { advance, answer, halfway, makeClient, makeOnline, settle } from "./TestSocket.ts"
 
 /** A device whose network the test switches. */
 const makeDevice = () => {
@@ -22,8 +22,6 @@ const makeDevice = () => {
     })
   return { device, listeners, signal }
 }
-
-const halfway = Effect.withRandom(Random.fixed([0.5]))
 
 describe("Device", () => {
   it.scoped("[CLIENT-15] without a network the client waits, and looks now and then", () =>

@@ -2,42 +2,13 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { describe, expect, it } from "@effect/vitest"
 import { DoRpcMessage } from "@tidelog/sync-protocol"
-import type { Message } from "@tidelog/sync-protocol"
 import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
-import { Effect, Exit, Fiber, Layer, Option, Random, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { handleSyncUpdateRpc, makeDoRpcSync } from "../src/DoRpc.ts"
-import type { SyncClient } from "../src/index.ts"
 import { makeBackend, makeObject, makeRpcClient } from "./TestBackend.ts"
-import { advance, events, page, pageOf, seqNums, settle } from "./TestSocket.ts"
+import { advance, events, follow, halfway, page, pageOf, settle } from "./TestSocket.ts"
 
 const { PING, PULL, PUSH } = DoRpcMessage
-
-/** Every wait is half of what it may be. */
-const halfway = Effect.withRandom(Random.fixed([0.5]))
-
-/** Pulls, and what has come of it. */
-const follow = (client: SyncClient.SyncClientService, live = true) =>
-  Effect.gen(function* () {
-    const pulled: Array<number> = []
-    const pulling = yield* client.pull({ cursor: 0, backendId: Option.none(), live }).pipe(
-      Stream.runForEach((page) => Effect.sync(() => pulled.push(...seqNums(page)))),
-      Effect.forkScoped
-    )
-    yield* settle
-    return { pulled, pulling }
-  })
-
-/** A live pull, and its pages. */
-const collect = (client: SyncClient.SyncClientService) =>
-  Effect.gen(function* () {
-    const pages: Array<Message.PullResponse> = []
-    yield* client.pull({ cursor: 0, backendId: Option.none(), live: true }).pipe(
-      Stream.runForEach((page) => Effect.sync(() => pages.push(page))),
-      Effect.forkScoped
-    )
-    yield* settle
-    return { pages }
-  })
 
 describe("DoRpc", () => {
   it.scoped("[CLIENT-26] each request is a call; a live pull names its object", () =>
@@ -46,17 +17,17 @@ describe("DoRpc", () => {
       const claims = { storeId: "store", payload: { authToken: "ok é" } }
       expect(backend.all(PING)[0]?.frame.payload).toEqual(claims)
       const { pulled } = yield* follow(client)
-      expect(backend.only(PULL).frame.payload).toMatchObject({
+      expect(backend.open(PULL).frame.payload).toMatchObject({
         ...claims,
         rpcContext: { callerContext: { bindingName: "STORE_DO", durableObjectId: "0123" } }
       })
-      backend.only(PULL).pages("live", page(0, 2, 2), page(2, 4))
+      backend.open(PULL).pages("live", page(0, 2, 2), page(2, 4))
       yield* settle
       const pushing = yield* Effect.fork(
         client.push(events(4, 6), { backendId: Option.some("backend-1") })
       )
       yield* settle
-      const push = backend.only(PUSH)
+      const push = backend.open(PUSH)
       expect(push.frame.payload).toMatchObject({ ...claims, batch: events(4, 6) })
       push.frames(push.succeeded({}))
       yield* Fiber.join(pushing)
@@ -77,8 +48,8 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient()
       const { pulled, pulling } = yield* follow(client, false)
-      expect(backend.only(PULL).frame.payload).not.toHaveProperty("rpcContext")
-      backend.only(PULL).pages("once", page(0, 3))
+      expect(backend.open(PULL).frame.payload).not.toHaveProperty("rpcContext")
+      backend.open(PULL).pages("once", page(0, 3))
       yield* Fiber.join(pulling)
       expect(pulled).toEqual([1, 2, 3])
       expect(yield* update("once", page(3, 4))).toBe(false)
@@ -89,7 +60,7 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client } = yield* makeRpcClient()
       const { pulled, pulling } = yield* follow(client, false)
-      const call = backend.only(PULL)
+      const call = backend.open(PULL)
       const frames = [call.chunk("x", page(0, 2, 2)), call.chunk("x", page(2, 4)), call.succeeded()]
       const bytes = frames.flatMap((frame) => Array.from(call.bytes(frame)))
       for (let from = 0; from < bytes.length; from += 7) {
@@ -106,7 +77,7 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
-      const call = backend.only(PULL)
+      const call = backend.open(PULL)
       call.write(call.bytes(call.chunk("early", page(0, 2, 2))))
       yield* settle
       // Ahead of the backlog: it comes again.
@@ -114,7 +85,7 @@ describe("DoRpc", () => {
       call.write(call.bytes(call.succeeded()))
       call.end()
       yield* settle
-      const rest = backend.only(PULL)
+      const rest = backend.open(PULL)
       expect(rest.from).toBe(2)
       rest.pages("early", page(2, 5))
       yield* settle
@@ -122,7 +93,7 @@ describe("DoRpc", () => {
       expect(yield* update("early", page(5, 6))).toBe(true)
       expect(pulled).toEqual([1, 2, 3, 4, 5, 6])
       yield* advance("1 minute")
-      expect(backend.only(PULL).from).toBe(6)
+      expect(backend.open(PULL).from).toBe(6)
     })
   )
 
@@ -130,10 +101,10 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient({ readsTexts: false })
       const { pulled } = yield* follow(client)
-      backend.only(PULL).pages("live", page(0, 1))
+      backend.open(PULL).pages("live", page(0, 1))
       yield* settle
       yield* advance("1 minute")
-      const again = backend.only(PULL)
+      const again = backend.open(PULL)
       expect(yield* update(again.frame.id, page(1, 2))).toBe(true)
       expect(pulled).toEqual([1, 2])
     })
@@ -143,11 +114,11 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
-      backend.only(PULL).pages("live", page(0, 2))
+      backend.open(PULL).pages("live", page(0, 2))
       yield* settle
       yield* update("live", page(3, 4))
       expect(pulled).toEqual([1, 2])
-      const again = backend.only(PULL)
+      const again = backend.open(PULL)
       expect(again.from).toBe(2)
       again.pages("again", page(2, 4))
       yield* settle
@@ -162,12 +133,12 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
-      backend.only(PULL).pages("first", page(0, 2))
+      backend.open(PULL).pages("first", page(0, 2))
       yield* settle
       yield* advance(59_999)
       expect(backend.all(PULL)).toHaveLength(1)
       yield* advance(1)
-      const second = backend.only(PULL)
+      const second = backend.open(PULL)
       expect(second.from).toBe(2)
       // Until there is an answer it is told under the old one.
       expect(yield* update("first", page(2, 3))).toBe(true)
@@ -177,12 +148,12 @@ describe("DoRpc", () => {
       expect(yield* update("second", page(4, 5))).toBe(true)
       expect(pulled).toEqual([1, 2, 3, 4, 5])
       yield* advance("1 minute")
-      const third = backend.only(PULL)
+      const third = backend.open(PULL)
       // What is told while an answer is on its way counts, though the answer ends before it.
       yield* update("second", page(5, 7))
       third.pages("third", page(5, 6))
       yield* advance("1 minute")
-      expect(backend.only(PULL).from).toBe(7)
+      expect(backend.open(PULL).from).toBe(7)
       expect(pulled).toEqual([1, 2, 3, 4, 5, 6, 7])
       expect(backend.all(PING)).toHaveLength(1)
       const ids = backend.calls.map(({ frame }) => frame.id)
@@ -194,12 +165,12 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client } = yield* makeRpcClient({ checkInterval: "5 minutes" })
       yield* follow(client)
-      backend.only(PULL).pages("live", page(0, 2))
+      backend.open(PULL).pages("live", page(0, 2))
       yield* settle
       yield* advance(299_999)
       expect(backend.all(PULL)).toHaveLength(1)
       yield* advance(1)
-      expect(backend.only(PULL).from).toBe(2)
+      expect(backend.open(PULL).from).toBe(2)
     })
   )
 
@@ -207,28 +178,28 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
-      const broken = backend.only(PULL)
+      const broken = backend.open(PULL)
       broken.write(broken.bytes(broken.chunk("broken", page(0, 2))))
       yield* settle
       broken.end()
       yield* settle
       expect(yield* update("broken", page(2, 3))).toBe(false)
       yield* advance("5 seconds")
-      expect(backend.only(PULL).from).toBe(2)
-      backend.only(PULL).fail(new Error("the object was reset: secret"))
+      expect(backend.open(PULL).from).toBe(2)
+      backend.open(PULL).fail(new Error("the object was reset: secret"))
       yield* settle
       yield* advance("5 seconds")
       const pushing = yield* Effect.fork(
         client.push(events(4, 5), { backendId: Option.some("backend-1") })
       )
       yield* settle
-      backend.only(PUSH).fail(new Error("the object was reset: secret"))
+      backend.open(PUSH).fail(new Error("the object was reset: secret"))
       yield* settle
       yield* advance("5 seconds")
-      const push = backend.only(PUSH)
+      const push = backend.open(PUSH)
       push.frames(push.succeeded({}))
       yield* Fiber.join(pushing)
-      const call = backend.only(PULL)
+      const call = backend.open(PULL)
       call.pages("whole", page(2, 5))
       yield* settle
       expect(pulled).toEqual([1, 2, 3, 4, 5])
@@ -242,7 +213,7 @@ describe("DoRpc", () => {
       const { backend, client } = yield* makeRpcClient()
       yield* follow(client)
       backend.isDown = true
-      backend.only(PULL).fail(new Error("down"))
+      backend.open(PULL).fail(new Error("down"))
       yield* advance("1 minute")
       const tries = backend.all(PING).length
       expect(tries).toBeGreaterThan(4)
@@ -250,7 +221,7 @@ describe("DoRpc", () => {
       expect(yield* client.isConnected.get).toBe(false)
       backend.isDown = false
       yield* advance("30 seconds")
-      backend.only(PULL).pages("up", page(0, 1))
+      backend.open(PULL).pages("up", page(0, 1))
       yield* settle
       expect(yield* client.isConnected.get).toBe(true)
     }).pipe(halfway)
@@ -264,7 +235,7 @@ describe("DoRpc", () => {
       ] as const) {
         const { backend, client } = yield* makeRpcClient()
         const { pulling } = yield* follow(client)
-        const call = backend.only(PULL)
+        const call = backend.open(PULL)
         call.write(call.bytes(call.failed(refusal, "who are you?")))
         yield* settle
         const refused = { _tag: "Refused", code, reason: "who are you?" }
@@ -289,14 +260,14 @@ describe("DoRpc", () => {
         payload: () => ({ token: `token-${++made}` })
       })
       const { pulled } = yield* follow(client)
-      backend.only(PULL).pages("live", page(0, 2))
+      backend.open(PULL).pages("live", page(0, 2))
       yield* settle
       yield* advance("1 minute")
-      const call = backend.only(PULL)
+      const call = backend.open(PULL)
       call.write(call.bytes(call.failed("Unauthorized", "too old")))
       yield* settle
       yield* advance("2 seconds")
-      const next = backend.only(PULL)
+      const next = backend.open(PULL)
       expect(next.frame.payload).toMatchObject({ payload: { token: "token-2" } })
       expect(next.from).toBe(2)
       next.pages("live", page(2, 3))
@@ -310,16 +281,16 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client } = yield* makeRpcClient()
       yield* follow(client)
-      backend.only(PULL).pages("live", page(0, 1))
+      backend.open(PULL).pages("live", page(0, 1))
       yield* settle
       yield* advance("1 minute")
-      const stuck = backend.only(PULL)
+      const stuck = backend.open(PULL)
       stuck.write(stuck.bytes(stuck.chunk("stuck", page(1, 2))))
       yield* settle
       yield* advance("30 seconds")
       expect([stuck.isCancelled, stuck.isLeft]).toEqual([true, true])
       yield* advance("1 second")
-      expect(backend.only(PULL).from).toBe(2)
+      expect(backend.open(PULL).from).toBe(2)
     }).pipe(halfway)
   )
 
@@ -331,16 +302,16 @@ describe("DoRpc", () => {
         Uint8Array.of(0xd4, 0x50, 0),
         DoRpcCodec.write("hello", { inText: false })
       ]) {
-        const call = backend.only(PULL)
+        const call = backend.open(PULL)
         call.write(answer)
         call.end()
         yield* settle
         yield* advance("10 seconds")
       }
-      backend.only(PULL).frames({})
+      backend.open(PULL).frames({})
       yield* settle
       yield* advance("10 seconds")
-      backend.only(PULL).pages("live", page(0, 1))
+      backend.open(PULL).pages("live", page(0, 1))
       yield* advance("1 second")
       expect(yield* client.status.get).toMatchObject({ _tag: "Online", confirmed: 1 })
     }).pipe(halfway)
@@ -351,7 +322,7 @@ describe("DoRpc", () => {
       const scope = yield* Scope.make()
       const { backend, client, update } = yield* Scope.extend(makeRpcClient(), scope)
       yield* Scope.extend(follow(client), scope)
-      const call = backend.only(PULL)
+      const call = backend.open(PULL)
       call.write(call.bytes(call.chunk("over", page(0, 2))))
       yield* settle
       expect(yield* update("over", page(2, 3))).toBe(true)
@@ -369,12 +340,12 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client } = yield* makeRpcClient({ readsTexts: false })
       const { pulled } = yield* follow(client)
-      const call = backend.only(PULL)
+      const call = backend.open(PULL)
       call.write(DoRpcCodec.write({ _tag: "Chunk", values: [10n ** 18n] }, { inText: false }))
       call.end()
       yield* settle
       yield* advance("5 seconds")
-      backend.only(PULL).pages("live", page(0, 1))
+      backend.open(PULL).pages("live", page(0, 1))
       yield* settle
       expect(pulled).toEqual([1])
     })
@@ -384,10 +355,10 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient()
       const { pulled, pulling } = yield* follow(client)
-      backend.only(PULL).pages("live", page(0, 0))
+      backend.open(PULL).pages("live", page(0, 0))
       yield* settle
       expect(yield* update("live", { ...page(0, 1), backendId: "of-another-store" })).toBe(false)
-      backend.only(PULL).pages("again", page(0, 2))
+      backend.open(PULL).pages("again", page(0, 2))
       yield* settle
       expect(pulled).toEqual([1, 2])
       expect(yield* Fiber.poll(pulling)).toEqual(Option.none())
@@ -398,12 +369,12 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const former = yield* makeRpcClient()
       const { pulled } = yield* follow(former.client)
-      former.backend.only(PULL).pages("live", page(0, 1))
+      former.backend.open(PULL).pages("live", page(0, 1))
       yield* settle
       const present = yield* makeRpcClient()
       expect(yield* present.update("live", page(1, 2))).toBe(false)
       yield* follow(present.client)
-      present.backend.only(PULL).pages("live", page(0, 1))
+      present.backend.open(PULL).pages("live", page(0, 1))
       yield* settle
       expect(yield* present.update("live", page(1, 2))).toBe(true)
       expect(pulled).toEqual([1])
@@ -414,7 +385,7 @@ describe("DoRpc", () => {
     Effect.gen(function* () {
       const { backend, client, ctx } = yield* makeRpcClient()
       const { pulled } = yield* follow(client)
-      const call = backend.only(PULL)
+      const call = backend.open(PULL)
       call.pages("live", page(0, 1))
       yield* settle
       const { values } = call.chunk("live", page(1, 2), page(2, 3))
@@ -430,13 +401,13 @@ describe("DoRpc", () => {
         for (const refusal of ["StorageUnavailable", "RateLimited"]) {
           const { backend, client } = yield* makeRpcClient()
           const { pulled } = yield* follow(client, live)
-          const call = backend.only(PULL)
+          const call = backend.open(PULL)
           call.write(call.bytes(call.failed(refusal, "just now")))
           call.end()
           yield* settle
           expect((yield* client.status.get).pullRejected).toBeUndefined()
           yield* advance("5 seconds")
-          backend.only(PULL).pages("live", page(0, 1))
+          backend.open(PULL).pages("live", page(0, 1))
           yield* settle
           expect(pulled).toEqual([1])
         }
@@ -451,7 +422,7 @@ describe("DoRpc", () => {
         Effect.flip(client.push(events(0, 1), { backendId: Option.none() }))
       )
       yield* settle
-      const push = backend.only(PUSH)
+      const push = backend.open(PUSH)
       push.frames(push.failed("StorageUnavailable", "just now"))
       expect(yield* Fiber.join(pushing)).toMatchObject({ _tag: "UnknownError" })
       expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
@@ -466,19 +437,17 @@ describe("DoRpc", () => {
   it.scoped("[CLIENT-26][RPC-8] half a surrogate pair is carried in texts", () =>
     Effect.gen(function* () {
       const { backend, client, update } = yield* makeRpcClient()
-      const { pages } = yield* collect(client)
-      backend.only(PULL).pages("live", page(0, 0))
+      const { events: pulled } = yield* follow(client)
+      backend.open(PULL).pages("live", page(0, 0))
       yield* settle
       const pushing = yield* Effect.fork(client.push(half, { backendId: Option.none() }))
       yield* settle
-      const push = backend.only(PUSH)
+      const push = backend.open(PUSH)
       expect(push.frame.payload).toMatchObject({ batch: half })
       push.frames(push.succeeded({}))
       yield* Fiber.join(pushing)
       expect(yield* update("live", pageOf(half))).toBe(true)
-      expect(pages.flatMap(({ batch }) => batch.map(({ eventEncoded }) => eventEncoded))).toEqual(
-        half
-      )
+      expect(pulled).toEqual(half)
     })
   )
 
@@ -487,7 +456,7 @@ describe("DoRpc", () => {
       const { backend, client } = yield* makeRpcClient({ readsTexts: false })
       const pushing = yield* Effect.fork(client.push(half, { backendId: Option.none() }))
       yield* settle
-      const first = backend.only(PUSH)
+      const first = backend.open(PUSH)
       expect(first.frame.payload).toMatchObject({ batch: half.slice(0, 1) })
       first.frames(first.succeeded({}))
       yield* advance("1 second")

@@ -1,16 +1,23 @@
 import { describe, expect, it } from "@effect/vitest"
 import { HttpMessage } from "@tidelog/sync-protocol"
-import { Clock, Effect, Exit, Fiber, Option, Random, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import type { Device, SyncClient, SyncStatus } from "../src/index.ts"
 import { makeHttp, only } from "./TestHttp.ts"
-import { advance, answer, events, makeClient, page, seqNums, settle } from "./TestSocket.ts"
+import {
+  advance,
+  answer,
+  events,
+  halfway,
+  makeClient,
+  page,
+  seqNums,
+  settle
+} from "./TestSocket.ts"
 
 const { PING, PULL, PUSH } = HttpMessage
 
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => from + index)
-
-const halfway = Effect.withRandom(Random.fixed([0.5]))
 
 /** What is imported when it is needed comes in the platform's own time. */
 const loaded = Effect.zipRight(

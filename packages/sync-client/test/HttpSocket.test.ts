@@ -1,28 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Frame, Handshake, HttpMessage } from "@tidelog/sync-protocol"
-import { Effect, Exit, Fiber, Option, Random, Schema, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Schema, Scope, Stream } from "effect"
 import type { SyncClient } from "../src/index.ts"
 import { makeHttpClient, only, type TestHttp, type TestRequest } from "./TestHttp.ts"
-import { advance, events, page, seqNums, settle } from "./TestSocket.ts"
+import { advance, events, follow, halfway, page, seqNums, settle } from "./TestSocket.ts"
 
 const { PING, PULL, PUSH } = HttpMessage
 
 const encodeFrame = Schema.encodeSync(Frame.ServerFrameFromText)
-
-/** Every wait is half of what it may be. */
-const halfway = Effect.withRandom(Random.fixed([0.5]))
-
-/** Pulls, and what has come of it. */
-const follow = (client: SyncClient.SyncClientService, live = true) =>
-  Effect.gen(function* () {
-    const pulled: Array<number> = []
-    const pulling = yield* client.pull({ cursor: 0, backendId: Option.none(), live }).pipe(
-      Stream.runForEach((page) => Effect.sync(() => pulled.push(...seqNums(page)))),
-      Effect.forkScoped
-    )
-    yield* settle
-    return { pulled, pulling }
-  })
 
 const push = (client: SyncClient.SyncClientService, from: number, to: number) =>
   client.push(events(from, to), { backendId: Option.some("backend-1") })

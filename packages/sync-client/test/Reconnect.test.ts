@@ -9,15 +9,13 @@ import {
   advance,
   answer,
   events,
+  halfway,
   makeClient,
   makeOnline,
   page,
   settle,
   type TestServer
 } from "./TestSocket.ts"
-
-/** Every wait is half of what it may be. */
-const halfway = Effect.withRandom(Random.fixed([0.5]))
 
 /** Waits until the client makes its next connection, in steps of a millisecond at the end. */
 const nextAttemptAfter = (server: TestServer, millis: number) =>

@@ -1,7 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
+import type { Frame } from "@tidelog/sync-protocol"
 import { Clock, Effect, Fiber, Option, Stream, TestClock } from "effect"
 import type { SyncClient, SyncStatus } from "../src/index.ts"
-import { advance, answer, events, makeOnline, page, seqNums, settle } from "./TestSocket.ts"
+import {
+  advance,
+  answer,
+  events,
+  makeOnline,
+  page,
+  seqNums,
+  settle,
+  type TestSocket
+} from "./TestSocket.ts"
 
 /** A client whose token changes, what it pulls, and what its app is told meanwhile. */
 const start = (payload?: unknown) =>
@@ -30,7 +40,19 @@ const start = (payload?: unknown) =>
     return { ...online, connected, pulled, pulling, states, made: () => made }
   })
 
-const expiring = (expiresIn: number) => ({ sparingAcks: true, expiresIn })
+/** The first chunk of a connection, whose authorisation has so many ms left. */
+const greet = (
+  socket: TestSocket,
+  expiresIn: number,
+  values = page(0, 1),
+  requestId: Frame.RequestId = "1"
+) =>
+  socket.say({
+    _tag: "Chunk",
+    requestId,
+    values: [values],
+    server: { sparingAcks: true, expiresIn }
+  })
 
 const push = (client: SyncClient.SyncClientService, from: number, to: number) =>
   client.push(events(from, to), { backendId: Option.some("backend-1") })
@@ -39,12 +61,7 @@ describe("an authorisation that ends", () => {
   it.scoped("[CLIENT-18] is renewed ahead, at the cursor, and the app never sees it", () =>
     Effect.gen(function* () {
       const { client, connected, pulled, server, socket, states } = yield* start()
-      socket.say({
-        _tag: "Chunk",
-        requestId: "1",
-        values: [page(0, 3)],
-        server: expiring(120_000)
-      })
+      greet(socket, 120_000, page(0, 3))
       yield* advance("89 seconds")
       expect(server.sockets).toHaveLength(1)
       const pushing = yield* Effect.fork(push(client, 3, 4))
@@ -79,12 +96,7 @@ describe("an authorisation that ends", () => {
   it.scoped("[CLIENT-18][CLIENT-4] in the middle of a backlog, which goes on", () =>
     Effect.gen(function* () {
       const { pulled, pulling, server, socket } = yield* start()
-      socket.say({
-        _tag: "Chunk",
-        requestId: "1",
-        values: [page(0, 3, 5)],
-        server: expiring(40_000)
-      })
+      greet(socket, 40_000, page(0, 3, 5))
       yield* advance("10 seconds")
       expect(pulled).toEqual([1, 2, 3])
       socket.page("1", page(3, 4, 4))
@@ -104,12 +116,7 @@ describe("an authorisation that ends", () => {
       const { connected, pulling, server, states } = yield* start()
       for (let count = 1; count <= 5; count++) {
         const { latest } = server
-        latest.say({
-          _tag: "Chunk",
-          requestId: latest.pulls[0]?.id ?? "",
-          values: [page(count - 1, count)],
-          server: expiring(10_000)
-        })
+        greet(latest, 10_000, page(count - 1, count), latest.pulls[0]?.id)
         yield* advance(4_999)
         expect(server.sockets).toHaveLength(count)
         yield* advance(1)
@@ -126,7 +133,7 @@ describe("an authorisation that ends", () => {
   it.scoped("[CLIENT-18] not before the connection is five seconds old", () =>
     Effect.gen(function* () {
       const { server, socket } = yield* start()
-      socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(6_000) })
+      greet(socket, 6_000)
       yield* advance(4_999)
       expect(server.sockets).toHaveLength(1)
       yield* advance(1)
@@ -138,7 +145,7 @@ describe("an authorisation that ends", () => {
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const { server, socket } = yield* start(() => ({ token: "t", expiresAt: now + 60_000 }))
-      socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(600_000) })
+      greet(socket, 600_000)
       yield* advance("29 seconds")
       expect(server.sockets).toHaveLength(1)
       yield* advance("1 second")
@@ -151,12 +158,7 @@ describe("an authorisation that ends", () => {
     () =>
       Effect.gen(function* () {
         const { pulled, server, socket, states } = yield* start()
-        socket.say({
-          _tag: "Chunk",
-          requestId: "1",
-          values: [page(0, 1)],
-          server: expiring(40_000)
-        })
+        greet(socket, 40_000)
         yield* advance("20 seconds")
         const refused = server.latest
         refused.answersPings = false
@@ -213,7 +215,7 @@ describe("an authorisation that ends", () => {
     Effect.gen(function* () {
       let made = 0
       const { client, socket } = yield* start(() => ({ token: `secret-token-${++made}` }))
-      socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(40_000) })
+      greet(socket, 40_000)
       yield* advance("20 seconds")
       expect(made).toBe(2)
       socket.hangUp(4403, "neither secret-token-1 nor secret-token-2")
@@ -231,12 +233,7 @@ describe("an authorisation that ends", () => {
       () =>
         Effect.gen(function* () {
           const { server, socket } = yield* start()
-          socket.say({
-            _tag: "Chunk",
-            requestId: "1",
-            values: [page(0, 1)],
-            server: expiring(40_000)
-          })
+          greet(socket, 40_000)
           yield* advance("20 seconds")
           const second = server.latest
           second.answersPings = false
@@ -260,7 +257,7 @@ describe("an authorisation that ends", () => {
   it.scoped("[CLIENT-18] of a payload that is always the same, is not renewed", () =>
     Effect.gen(function* () {
       const { server, socket } = yield* start({ token: "t" })
-      socket.say({ _tag: "Chunk", requestId: "1", values: [page(0, 1)], server: expiring(40_000) })
+      greet(socket, 40_000)
       yield* advance("39 seconds")
       expect(server.sockets).toHaveLength(1)
     })
@@ -271,12 +268,7 @@ describe("an authorisation that ends", () => {
       const sockets = yield* Effect.scoped(
         Effect.gen(function* () {
           const { server, socket } = yield* start()
-          socket.say({
-            _tag: "Chunk",
-            requestId: "1",
-            values: [page(0, 1)],
-            server: expiring(40_000)
-          })
+          greet(socket, 40_000)
           yield* advance("20 seconds")
           expect(server.sockets).toHaveLength(2)
           return server.sockets

@@ -1,10 +1,10 @@
 /** A backend's object whose other end is the test: each call is kept, and the test says how it is answered. */
 import { DoRpcMessage, Frame, Message } from "@tidelog/sync-protocol"
 import * as DoRpcCodec from "@tidelog/sync-protocol/DoRpcCodec"
-import { Effect, Either, Option, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import { DoRpcSocket, handleSyncUpdateRpc } from "../src/DoRpc.ts"
 import { SyncClient } from "../src/index.ts"
-import { settle } from "./TestSocket.ts"
+import { positionOf, settle } from "./TestSocket.ts"
 
 const decodeRequest = Schema.decodeSync(Schema.parseJson(Frame.Request))
 const decodePull = Schema.decodeUnknownSync(DoRpcMessage.PullRequest)
@@ -52,10 +52,7 @@ export class TestCall {
 
   /** The number of the event that a pull goes on from; 0 if from the start. */
   get from(): number {
-    return Option.match(this.pull.cursor, {
-      onNone: () => 0,
-      onSome: ({ eventSequenceNumber }) => eventSequenceNumber
-    })
+    return positionOf(this.pull)
   }
 
   /** Answers with frames, all at once. */
@@ -122,7 +119,7 @@ export interface TestBackend {
   readonly calls: ReadonlyArray<TestCall>
   readonly all: (tag: string) => ReadonlyArray<TestCall>
   /** The only one of a kind that waits for an answer. */
-  readonly only: (tag: string) => TestCall
+  readonly open: (tag: string) => TestCall
   /** How many stubs were asked for. */
   readonly stubs: () => number
   readonly stub: () => { readonly rpc: (call: Uint8Array) => Promise<unknown> }
@@ -141,7 +138,7 @@ export const makeBackend = (readsTexts: boolean): TestBackend => {
     refusal: undefined,
     stubs: () => stubs,
     all: (tag) => calls.filter(({ frame }) => frame.tag === tag),
-    only: (tag) => {
+    open: (tag) => {
       const [call, ...others] = backend.all(tag).filter((call) => !call.isAnswered && !call.isLeft)
       if (call === undefined || others.length > 0) {
         throw new Error(`${others.length + (call === undefined ? 0 : 1)} calls of ${tag} are open`)

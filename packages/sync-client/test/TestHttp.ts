@@ -1,9 +1,9 @@
 /** A `fetch` whose other end is the test: each request is kept, and the test says how it is answered. */
 import { Frame, HttpMessage, Message } from "@tidelog/sync-protocol"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { HttpSocket } from "../src/Http.ts"
 import { SyncClient } from "../src/index.ts"
-import { settle } from "./TestSocket.ts"
+import { positionOf, settle } from "./TestSocket.ts"
 
 const decodeRequest = Schema.decodeSync(Schema.parseJson(Frame.Request))
 const decodePull = Schema.decodeUnknownSync(HttpMessage.PullRequest)
@@ -39,10 +39,7 @@ export class TestRequest {
 
   /** The number of the event that a pull goes on from; 0 if from the start. */
   get from(): number {
-    return Option.match(this.pull.cursor, {
-      onNone: () => 0,
-      onSome: ({ eventSequenceNumber }) => eventSequenceNumber
-    })
+    return positionOf(this.pull)
   }
 
   answer(answer: Response | Error): void {

@@ -4,7 +4,7 @@
  */
 import * as Socket from "@effect/platform/Socket"
 import { Frame, type LogEvent, Message } from "@tidelog/sync-protocol"
-import { Effect, Layer, Option, Schema, TestClock, type Duration } from "effect"
+import { Effect, Layer, Option, Random, Schema, Stream, TestClock, type Duration } from "effect"
 import { SyncClient } from "../src/index.ts"
 
 const encodeServerFrame = Schema.encodeSync(Frame.ServerFrameFromText)
@@ -223,3 +223,31 @@ export const page = (from: number, to: number, remaining = 0): Message.PullRespo
 
 export const seqNums = (page: Pick<Message.PullResponse, "batch">): ReadonlyArray<number> =>
   page.batch.map(({ eventEncoded }) => eventEncoded.seqNum)
+
+/** The number of the event that a pull goes on from; 0 if from the start. */
+export const positionOf = ({ cursor }: Pick<Message.PullRequest, "cursor">): number =>
+  Option.match(cursor, {
+    onNone: () => 0,
+    onSome: ({ eventSequenceNumber }) => eventSequenceNumber
+  })
+
+/** Every wait is half of what it may be. */
+export const halfway = Effect.withRandom(Random.fixed([0.5]))
+
+/** Pulls from the start, and what has come of it: the numbers of the events, and the events. */
+export const follow = (client: SyncClient.SyncClientService, live = true) =>
+  Effect.gen(function* () {
+    const pulled: Array<number> = []
+    const events: Array<LogEvent.LogEvent> = []
+    const pulling = yield* client.pull({ cursor: 0, backendId: Option.none(), live }).pipe(
+      Stream.runForEach((page) =>
+        Effect.sync(() => {
+          pulled.push(...seqNums(page))
+          events.push(...page.batch.map(({ eventEncoded }) => eventEncoded))
+        })
+      ),
+      Effect.forkScoped
+    )
+    yield* settle
+    return { pulled, events, pulling }
+  })

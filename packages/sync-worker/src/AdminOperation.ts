@@ -3,16 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Handshake, LogEvent, Message, SyncError } from "@tidelog/sync-protocol"
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import { LogEvent, Message, SyncError } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
-import { InvalidEvents, NotAtHead, OperationError, StoreUnavailable } from "./AdminError.ts"
-import type { LogReplaced, StorageError } from "./EventLog.ts"
-import type { PushError } from "./Pushes.ts"
+import { OperationError } from "./AdminError.ts"
 import { StoreInfo } from "./StoreAdmin.ts"
-import type { StoreAdmin } from "./StoreAdmin.ts"
 
 /**
  * Some of a store's events, as the texts of their `PulledEvent`s, each on a line of its own.
@@ -204,6 +198,15 @@ export type Operation = typeof Operation.Type
 export type Result = Schema.WithResult.Success<Operation>
 
 /**
+ * An operation together with the type of what it answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OperationOf<Success, Encoded> = Operation
+  & Schema.WithResult<Success, Encoded, OperationError, typeof OperationError.Encoded, never>
+
+/**
  * Whether the log is another one after an operation, so that its server must be started again.
  *
  * @since 0.1.0
@@ -234,155 +237,3 @@ const NEEDING: ReadonlySet<Operation["_tag"]> = new Set([
   "Renew",
   "Delete"
 ])
-
-/**
- * Runs an operation on the server of its store.
- *
- * @since 0.1.0
- * @category operations
- */
-export const run = (
-  admin: StoreAdmin,
-  operation: Operation
-): Effect.Effect<Result, OperationError> => {
-  switch (operation._tag) {
-    case "Info":
-      return available(admin.info)
-    case "Head":
-      return Effect.map(available(admin.head), (head) => ({ head }))
-    case "Read":
-      return Effect.map(available(admin.read(operation.after, operation)), (entries) => ({
-        backendId: admin.backendId,
-        text: entries.map(({ json }) => `${json}\n`).join(""),
-        last: entries.at(-1)?.seqNum
-      }))
-    case "Restore":
-      return Effect.mapError(admin.restore(operation.events), whyNotRestored)
-    case "Reset":
-      return Effect.map(available(admin.reset), (backendId) => ({ backendId }))
-    case "Renew":
-      return Effect.map(available(admin.renew), (backendId) => ({ backendId }))
-    case "Reopen":
-      // That the log is lost is what it is for.
-      return admin.renew.pipe(
-        Effect.map((backendId) => ({ backendId })),
-        Effect.mapError(unavailable)
-      )
-    case "Delete":
-      return available(admin.remove)
-    case "Discard":
-      return Effect.map(available(admin.discard), (discarded) => ({ discarded }))
-    case "Revoke":
-      return Effect.map(admin.revoke(operation.identity), (closed) => ({ closed }))
-  }
-}
-
-/** The storage's own words stay in the server's log. */
-const available = <A>(effect: Effect.Effect<A, LogReplaced | StorageError>) =>
-  effect.pipe(
-    // That the log was replaced has had its line.
-    Effect.tapErrorTag("StorageError", (error) =>
-      Effect.logError(error.message, Cause.fail(error))
-    ),
-    Effect.mapError(unavailable)
-  )
-
-const unavailable = ({ message }: LogReplaced | StorageError) => new StoreUnavailable({ message })
-
-const whyNotRestored = (error: PushError): OperationError => {
-  switch (error._tag) {
-    case "ServerAheadError":
-      return NotAtHead.at(error.minimumExpectedNum)
-    case "BackendIdMismatchError":
-    case "LogReplaced":
-      return new StoreUnavailable({ message: "the store is another one now" })
-    case "Refusal":
-      return error.name === "StorageUnavailable"
-        ? new StoreUnavailable({ message: error.message })
-        : new InvalidEvents({ message: error.message })
-  }
-}
-
-const Envelope = Schema.parseJson(
-  Schema.Struct({ storeId: Handshake.StoreId, operation: Operation })
-)
-
-/**
- * An operation and its store, as the text that goes to the object.
- *
- * @since 0.1.0
- * @category codecs
- */
-export const encode = Schema.encode(Envelope)
-
-/**
- * The same, read by the object.
- *
- * @since 0.1.0
- * @category codecs
- */
-export const decode = Schema.decode(Envelope)
-
-/**
- * An operation together with the type of what it answers.
- *
- * @since 0.1.0
- * @category models
- */
-export type OperationOf<Success, Encoded> = Operation
-  & Schema.WithResult<Success, Encoded, OperationError, typeof OperationError.Encoded, never>
-
-/**
- * Runs what has come as text, and answers as text. Whatever goes wrong is part of the answer, also
- * that the text makes no sense: it comes from a Worker of another version than the object's, which a
- * deploy replaces.
- *
- * @since 0.1.0
- * @category operations
- */
-export const answer = (
-  text: string,
-  operate: (
-    storeId: Handshake.StoreId,
-    operation: Operation
-  ) => Effect.Effect<Result, OperationError>
-): Effect.Effect<string> =>
-  decode(text).pipe(
-    Effect.mapError(
-      () => new StoreUnavailable({ message: "the store does not know this operation" })
-    ),
-    Effect.flatMap(({ operation, storeId }) =>
-      Effect.flatMap(Effect.exit(operate(storeId, operation)), (exit) =>
-        // Each operation's answer is written by its own Schema; their union has lost which is which.
-        // That cannot fail: `Result` and `OperationError` are the types that these Schemas write.
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-        Effect.orDie(Schema.serializeExit(operation as OperationOf<Result, unknown>, exit))
-      )
-    ),
-    Effect.catchTag("StoreUnavailable", (error) =>
-      // Nor can that: a text is all that it has.
-      Exit.fail(error).pipe(encodeFailure, Effect.orDie)
-    ),
-    Effect.map((exit) => JSON.stringify(exit))
-  )
-
-/** What every operation fails with is written in the same way. */
-const encodeFailure = Schema.encode(
-  Schema.Exit({ success: Schema.Never, failure: OperationError, defect: Schema.Defect })
-)
-
-/**
- * Reads the answer to an operation. One that makes no sense comes from an object of another version
- * than the Worker's, which a deploy replaces.
- *
- * @since 0.1.0
- * @category codecs
- */
-export const readAnswer = <Success, Encoded>(
-  operation: OperationOf<Success, Encoded>,
-  text: string
-): Effect.Effect<Success, OperationError> =>
-  Schema.decode(Schema.parseJson(Schema.exitSchema(operation)))(text).pipe(
-    Effect.mapError(() => new StoreUnavailable({ message: "the store's answer makes no sense" })),
-    Effect.flatten
-  )

@@ -13,12 +13,12 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AdminError from "./AdminError.ts"
-import * as AdminOperation from "./AdminOperation.ts"
 import * as AdminStorage from "./AdminStorage.ts"
 import type { EventLog, StorageError } from "./EventLog.ts"
 import * as EventLogD1 from "./EventLogD1.ts"
 import * as EventLogDurableObject from "./EventLogDurableObject.ts"
 import * as OfficialPast from "./OfficialPast.ts"
+import * as OperationText from "./OperationText.ts"
 import * as SqlEngineD1 from "./SqlEngineD1.ts"
 import type { Database } from "./SqlEngineD1.ts"
 import { StoreId } from "./StoreId.ts"
@@ -239,8 +239,7 @@ export const layerStoreObjects = (
     StoreObjects,
     Effect.map(CloudflareEnv, (env) => ({
       send: Effect.fnUntraced(function* (storeId, operation) {
-        // Made by the admin routes, of JSON whose depth they have looked at: it can be written as JSON.
-        const text = yield* Effect.orDie(AdminOperation.encode({ storeId, operation }))
+        const text = OperationText.encode({ storeId, operation })
         const answer = yield* storeObjects(env, options).pipe(
           Effect.flatMap((objectOf) => Effect.tryPromise(() => objectOf(storeId).admin(text))),
           Effect.timeout(ANSWER_DEADLINE),
@@ -256,7 +255,7 @@ export const layerStoreObjects = (
               })
           )
         )
-        return yield* AdminOperation.readAnswer(operation, answer)
+        return yield* OperationText.readAnswer(operation, answer)
       })
     }))
   )

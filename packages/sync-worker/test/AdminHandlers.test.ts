@@ -19,6 +19,7 @@ import { CloudflareEnv, layerStoreObjects } from "../src/CloudflareEnv.ts"
 import * as Ndjson from "../src/internal/ndjson.ts"
 import { isSameSecret } from "../src/internal/secret.ts"
 import { VERSION } from "../src/internal/version.ts"
+import * as OperationText from "../src/OperationText.ts"
 import { StoreObjects } from "../src/StoreObjects.ts"
 import type { StoreObjectsService } from "../src/StoreObjects.ts"
 
@@ -66,7 +67,7 @@ const makeObjects = (count: number) => {
     }
   }
   const answer = (text: string) =>
-    AdminOperation.answer(text, (_, operation) => Effect.sync(() => operate(operation)))
+    OperationText.answer(text, (_, operation) => Effect.sync(() => operate(operation)))
   const admin = (text: string) => Effect.runPromise(answer(text))
   return {
     seen,
@@ -195,10 +196,9 @@ describe("what does not come", () => {
     Effect.gen(function* () {
       const { answer } = makeObjects(0)
       const send: StoreObjectsService["send"] = (storeId, operation) =>
-        AdminOperation.encode({ storeId, operation }).pipe(
-          Effect.orDie,
+        Effect.sync(() => OperationText.encode({ storeId, operation })).pipe(
           Effect.flatMap(answer),
-          Effect.flatMap((text) => AdminOperation.readAnswer(operation, text))
+          Effect.flatMap((text) => OperationText.readAnswer(operation, text))
         )
       const body = Stream.range(1, 3).pipe(
         Stream.rechunk(1),

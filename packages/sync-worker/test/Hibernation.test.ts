@@ -3,6 +3,7 @@ import { Frame, Handshake } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import { describe, expect, it, onTestFinished } from "vitest"
 import * as AdminOperation from "../src/AdminOperation.ts"
+import * as OperationText from "../src/OperationText.ts"
 import { accepted, range } from "./support/frames.ts"
 import { startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
@@ -46,9 +47,9 @@ const countsOf = async (
 /** Ends the accesses of an identity, as the Worker's routes do. How many there were. */
 const revoke = async (storeId: string, identity: unknown) => {
   const operation = new AdminOperation.Revoke({ identity })
-  const body = await Effect.runPromise(AdminOperation.encode({ storeId, operation }))
+  const body = OperationText.encode({ storeId, operation })
   const answer = await fetch(new URL(`/admin?storeId=${storeId}`, url), { method: "POST", body })
-  return Effect.runPromise(AdminOperation.readAnswer(operation, await answer.text()))
+  return Effect.runPromise(OperationText.readAnswer(operation, await answer.text()))
 }
 
 const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
@@ -68,18 +69,24 @@ describe("out of memory", () => {
     await reader.until(() => reader.seqNums("1").length === 4)
     expect(await countsOf("silent")).toMatchObject({ instances: 1, starts: 1 })
 
-    await sleep(12_000)
-    await push(pusher, "3", 5)
-    await reader.until(() => reader.seqNums("1").length === 5)
+    // It has ten seconds; the platform takes its own time beyond them when the machine is busy.
+    let head = 4
+    for (const silence of [12_000, 25_000]) {
+      await sleep(silence)
+      head += 1
+      await push(pusher, `${head}`, head)
+      await reader.until(() => reader.seqNums("1").length === head)
+      if ((await countsOf("silent")).instances > 1) break
+    }
     // Only an object that had left memory comes into it again.
     expect(await countsOf("silent")).toMatchObject({ instances: 2, starts: 2 })
-    expect(reader.seqNums("1")).toEqual(range(1, 5))
+    expect(reader.seqNums("1")).toEqual(range(1, head))
     expect(reader.of("Exit", "1")).toEqual([])
     // Who they are was found as well.
     expect(await revoke("silent", { user: "bob" })).toEqual({ closed: 1 })
     expect(await pusher.closed).toMatchObject({ code: 4401 })
     expect(lines.filter((line) => line.includes(`"level":"ERROR"`))).toEqual([])
-  })
+  }, 90_000)
 
   it("[PULL-9] what the version before this one left is gone on with", async () => {
     const [reader, pusher] = [await follow("older"), await connect("older", "bob")]

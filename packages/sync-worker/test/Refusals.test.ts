@@ -1,9 +1,9 @@
 /** Every refusal is one line in the log, in workerd: what production keeps of it. */
 import { Handshake } from "@tidelog/sync-protocol"
-import * as Effect from "effect/Effect"
 import { describe, expect, it, onTestFinished } from "vitest"
 import * as AdminOperation from "../src/AdminOperation.ts"
 import * as Grant from "../src/Grant.ts"
+import * as OperationText from "../src/OperationText.ts"
 import { eventually } from "./support/eventually.ts"
 import { accepted } from "./support/frames.ts"
 import { RudeClient } from "./support/RudeClient.ts"
@@ -254,7 +254,7 @@ describe("a connection that the object refuses", () => {
     const storeId = "replaced"
     const before = await follow(storeId)
     const operation = new AdminOperation.Reset()
-    const body = await Effect.runPromise(AdminOperation.encode({ storeId, operation }))
+    const body = OperationText.encode({ storeId, operation })
     const resetting = fetch(new URL(`/operate?storeId=${storeId}`, url), { method: "POST", body })
     await new Promise((resolve) => setTimeout(resolve, 100))
     const clients = await Promise.all([connect(storeId), connect(storeId)])
@@ -332,7 +332,7 @@ describe("frames that wait for a store to be opened", () => {
 describe("a server whose Layer does not end well", () => {
   const reset = async (storeId: string) => {
     const operation = new AdminOperation.Reset()
-    const body = await Effect.runPromise(AdminOperation.encode({ storeId, operation }))
+    const body = OperationText.encode({ storeId, operation })
     const answer = await fetch(new URL(`/operate?storeId=${storeId}`, url), {
       method: "POST",
       body

@@ -91,6 +91,8 @@ export interface Reader {
   caughtUp: number
 }
 
+export const newReader = (): Reader => ({ seqNums: [], caughtUp: -1 })
+
 /**
  * Follows a log as LiveStore's leader does: from the last event that it has, and again whenever a pull fails
  * because the connection did. Ends only with another failure.

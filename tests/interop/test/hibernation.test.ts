@@ -7,16 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { startServer } from "../../../packages/sync-worker/test/support/server.ts"
-import {
-  connect,
-  events,
-  follow,
-  leader,
-  range,
-  readAfter,
-  type Reader,
-  until
-} from "../src/Side.ts"
+import { connect, events, follow, leader, newReader, range, readAfter, until } from "../src/Side.ts"
 import * as UpgradeProxy from "../src/UpgradeProxy.ts"
 
 const { evict, url } = await startServer("./limitedWorker.ts")
@@ -39,7 +30,7 @@ layer(Layer.empty, { excludeTestServices: true })("hibernation", (it) => {
         const proxy = yield* UpgradeProxy.make(port)
         const official = yield* connect("official", proxy, storeId).pipe(Effect.provide(leader))
         const other = yield* connect("tidelog", { port }, storeId).pipe(Effect.provide(leader))
-        const reader: Reader = { seqNums: [], caughtUp: -1 }
+        const reader = newReader()
         const following = yield* follow(official, reader)
         yield* official.push(events(0, 2))
         yield* until(() => reader.seqNums.length === 2)

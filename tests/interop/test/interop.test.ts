@@ -19,11 +19,12 @@ import {
   events,
   follow,
   leader,
+  newReader,
   range,
   readAfter,
-  type Reader,
   until
 } from "../src/Side.ts"
+import { fallBehind, followEachOther } from "../src/work.ts"
 
 class Servers extends Context.Tag("test/Servers")<
   Servers,
@@ -54,8 +55,6 @@ const servers = Layer.scoped(
   )
 ).pipe(Layer.provide(NodeContext.layer), Layer.provide(Logger.remove(Logger.defaultLogger)))
 
-const newReader = (): Reader => ({ seqNums: [], caughtUp: -1 })
-
 const pairs: ReadonlyArray<readonly [ClientName, "official" | "tidelog"]> = [
   ["official", "tidelog"],
   ["official HTTP", "tidelog"],
@@ -75,33 +74,13 @@ layer(servers, { excludeTestServices: true, timeout: "60 seconds" })("interop", 
 
       it.scoped("pushes, pulls, and follows what others push", () =>
         Effect.gen(function* () {
-          const one = yield* connectTo("basic")
-          const other = yield* connectTo("basic")
-          yield* one.push(events(0, 3))
-          expect(yield* readAfter(other, 0)).toEqual(events(0, 3))
-          const reader = newReader()
-          yield* follow(other, reader)
-          yield* until(() => reader.caughtUp === 3)
-          yield* one.push(events(3, 5))
-          yield* one.push(events(5, 6))
-          yield* until(() => reader.seqNums.length >= 6)
-          expect(reader.seqNums).toEqual(range(0, 6))
+          yield* followEachOther(yield* connectTo("basic"), yield* connectTo("basic"))
         }).pipe(Effect.provide(leader))
       )
 
       it.scoped("is told that it is behind, and goes on from there", () =>
         Effect.gen(function* () {
-          const one = yield* connectTo("behind")
-          const other = yield* connectTo("behind")
-          const reader = newReader()
-          yield* follow(other, reader)
-          yield* one.push(events(0, 2))
-          yield* until(() => reader.seqNums.length >= 2)
-          const error = yield* Effect.flip(other.push(events(0, 1, { text: "another" })))
-          expect(error).toMatchObject({ _tag: "ServerAheadError" })
-          yield* other.push(events(2, 3))
-          yield* until(() => reader.seqNums.length >= 3)
-          expect(reader.seqNums).toEqual(range(0, 3))
+          yield* fallBehind(yield* connectTo("behind"), yield* connectTo("behind"))
         }).pipe(Effect.provide(leader))
       )
 

@@ -12,11 +12,13 @@ import {
   clientNames,
   events,
   follow,
+  newReader,
   range,
   readAfter,
   type Reader,
   until
 } from "@tidelog/interop/src/Side.ts"
+import { fallBehind, followEachOther } from "@tidelog/interop/src/work.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -51,8 +53,6 @@ const chained = (...places: ReadonlyArray<readonly [seqNum: number, parentSeqNum
       ? []
       : [{ ...event, parentSeqNum: parent.seqNum }]
   })
-
-const newReader = (): Reader => ({ seqNums: [], caughtUp: -1 })
 
 const numbers = (found: ReadonlyArray<{ readonly seqNum: number }>) =>
   found.map(({ seqNum }) => seqNum)
@@ -227,32 +227,13 @@ layer(official, { excludeTestServices: true, timeout: "60 seconds" })("takeover"
 
         it.scoped("[PUSH-2][PULL-1][CLIENT-21] pushes, pulls, and follows what others push", () =>
           Effect.gen(function* () {
-            const [one, other] = yield* pair("basic")
-            yield* one.push(events(0, 3))
-            expect(yield* readAfter(other, 0)).toEqual(events(0, 3))
-            const reader = newReader()
-            const following = yield* follow(other, reader)
-            yield* until(() => reader.caughtUp === 3)
-            yield* one.push(events(3, 5))
-            yield* one.push(events(5, 6))
-            yield* until(() => reader.seqNums.length >= 6)
-            expect(reader.seqNums).toEqual(range(0, 6))
-            expect(Option.isNone(yield* Fiber.poll(following))).toBe(true)
+            yield* followEachOther(...(yield* pair("basic")))
           })
         )
 
         it.scoped("[PUSH-5][REFUSE-1] is told that it is behind, and goes on from there", () =>
           Effect.gen(function* () {
-            const [one, other] = yield* pair("behind")
-            const reader = newReader()
-            yield* follow(other, reader)
-            yield* one.push(events(0, 2))
-            yield* until(() => reader.seqNums.length >= 2)
-            const error = yield* Effect.flip(other.push(events(0, 1, { text: "another" })))
-            expect(error).toMatchObject({ _tag: "ServerAheadError" })
-            yield* other.push(events(2, 3))
-            yield* until(() => reader.seqNums.length >= 3)
-            expect(reader.seqNums).toEqual(range(0, 3))
+            yield* fallBehind(...(yield* pair("behind")))
           })
         )
 

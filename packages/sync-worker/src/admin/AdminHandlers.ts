@@ -174,7 +174,7 @@ const layerStores = HttpApiBuilder.group(AdminApi.Api, "stores", (handlers) =>
             Import.run({ storeId, after, exists: known, body: bodyOf(request) })
           ),
           Effect.tap(() => report(storeId, "Restore")),
-          Effect.flatMap((imported) => Effect.orDie(HttpServerResponse.json(imported)))
+          Effect.map((imported) => HttpServerResponse.unsafeJson(imported))
         )
     )
     .handle("reset", ({ path: { storeId } }) => change(storeId, new AdminOperation.Reset()))
@@ -316,6 +316,7 @@ export const noRoute: Effect.Effect<
   // The secret is never in the URL.
   Effect.provideService(ParsedSearchParams, {}),
   Effect.as(HttpServerResponse.text("Not found.\n", { status: 404 })),
+  // All that it says is a text, which can be written.
   Effect.catchTag("Unauthorized", (error) => Effect.orDie(unauthorized(error, { status: 401 })))
 )
 

@@ -6,9 +6,11 @@ import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
 import * as AdminError from "../AdminError.ts"
 import * as AdminOperation from "../AdminOperation.ts"
+import * as OperationText from "../OperationText.ts"
 import type { Activations } from "./activations.ts"
 import * as LiveServer from "./liveServer.ts"
 import type { ObjectAlarm } from "./objectAlarm.ts"
+import { runOperation } from "./runOperation.ts"
 import * as Sleeping from "./sleeping.ts"
 
 type Operated = Effect.Effect<
@@ -48,7 +50,7 @@ export const make = (options: {
     storeId: Handshake.StoreId,
     operation: AdminOperation.Operation
   ) =>
-    AdminOperation.run(server.admin, operation).pipe(
+    runOperation(server.admin, operation).pipe(
       Effect.annotateLogs({ storeId }),
       Effect.provide(runtime)
     )
@@ -160,7 +162,7 @@ export const make = (options: {
 
   /** Runs an `AdminOperation` that has come as text, and answers as text. */
   const answer = (text: string): Effect.Effect<string> =>
-    AdminOperation.answer(text, (storeId, operation) =>
+    OperationText.answer(text, (storeId, operation) =>
       operate(storeId, operation).pipe(
         Effect.catchTag(
           "StartFailed",
