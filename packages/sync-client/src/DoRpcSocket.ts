@@ -192,7 +192,7 @@ const textOf = Option.liftThrowable(toText)
 /** As JSON writes half a surrogate pair, and nothing else. */
 const HALF_PAIR = /(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/
 
-/** MessagePack would change it, and LiveStore push it again for ever. */
+/** MessagePack would change it: LiveStore would see another event come back than it has pushed, and push again. */
 const notCarried = Dialect.effect3.encode(
   Exit.fail(
     Refusal.toUnknownError(

@@ -78,6 +78,15 @@ describe("DoRpcCodec", () => {
     expect(readInParts(Array.from(bytes), 3)).toEqual([call])
   })
 
+  it("[RPC-8] and not in MessagePack, by LiveStore's writer as by this one", () => {
+    const call = { text: HALF }
+    for (const bytes of [DoRpcCodec.write(call, { inText: false }), new Packr().pack([call])]) {
+      const { text } = JSON.parse(Either.getOrThrow(DoRpcCodec.readCall(bytes)).text)
+      expect(text).not.toBe(HALF)
+      expect(text.startsWith("abc")).toBe(true)
+    }
+  })
+
   it("[RPC-8] a call says that its answer may be in texts", () => {
     const call = { _tag: "Request", headers: [DoRpcCodec.WANTS_TEXT] }
     const read = DoRpcCodec.readCall(DoRpcCodec.write(call, { inText: false }))

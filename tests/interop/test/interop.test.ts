@@ -6,6 +6,8 @@ import { NodeContext } from "@effect/platform-node"
 import { describe, expect, layer } from "@effect/vitest"
 import { start } from "@tidelog/benchmarks/src/BenchServer.ts"
 import type { BenchServer } from "@tidelog/benchmarks/src/BenchServer.ts"
+import * as Cable from "@tidelog/e2e/src/Cable.ts"
+import { eventually } from "@tidelog/e2e/src/eventually.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -219,4 +221,31 @@ layer(servers, { excludeTestServices: true, timeout: "60 seconds" })("interop", 
         })
     )
   }
+
+  it.scoped(
+    "over HTTP, the official client's pull ends with a network that fails, and ours goes on",
+    () =>
+      Effect.gen(function* () {
+        const { tidelog } = yield* Servers
+        const cable = yield* Cable.make(tidelog.port)
+        const writer = yield* connect("tidelog", tidelog, "cut")
+        const start = (name: ClientName) =>
+          Effect.gen(function* () {
+            const reader = newReader()
+            const following = yield* follow(yield* connect(name, cable, "cut"), reader)
+            return { reader, following }
+          }).pipe(Effect.provide(leader))
+        const official = yield* start("official HTTP")
+        const own = yield* start("tidelog HTTP")
+        yield* writer.push(events(0, 2))
+        for (const { reader } of [official, own]) yield* until(() => reader.seqNums.length === 2)
+        yield* cable.cut
+        yield* eventually("the pull has ended", Fiber.poll(official.following), Option.isSome)
+        yield* cable.mend
+        yield* writer.push(events(2, 3))
+        yield* until(() => own.reader.seqNums.length === 3)
+        expect(official.reader.seqNums).toEqual([1, 2])
+        expect(Option.isNone(yield* Fiber.poll(own.following))).toBe(true)
+      }).pipe(Effect.provide(leader))
+  )
 })
