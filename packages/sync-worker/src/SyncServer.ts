@@ -16,13 +16,13 @@ import * as Layer from "effect/Layer"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Alarm } from "./Alarm.ts"
+import * as AnsweredPushes from "./AnsweredPushes.ts"
 import * as Client from "./Client.ts"
 import * as Clients from "./Clients.ts"
 import type { Connection, ConnectionState } from "./Connection.ts"
 import * as Deadline from "./Deadline.ts"
 import * as Delivery from "./Delivery.ts"
 import { EventLog } from "./EventLog.ts"
-import type { LogReplaced } from "./EventLog.ts"
 import * as Head from "./Head.ts"
 import * as Backlog from "./internal/backlog.ts"
 import { describe } from "./internal/describe.ts"
@@ -33,7 +33,6 @@ import * as Pushes from "./Pushes.ts"
 import * as RateLimit from "./RateLimit.ts"
 import * as StoreAdmin from "./StoreAdmin.ts"
 import { SyncHooks } from "./SyncHooks.ts"
-import type { PushAnswer } from "./SyncHooks.ts"
 import * as Tail from "./Tail.ts"
 
 /**
@@ -150,6 +149,8 @@ export const make: Effect.Effect<
   const closeExpired = (client: Client.Client) =>
     clients.close(client, Deadline.expired.code, Deadline.expired.reason)
 
+  const answered = AnsweredPushes.make({ pushes, clients, hooks, pace, isExpired, closeExpired })
+
   const closeTooFast = (client: Client.Client) =>
     clients.close(
       client,
@@ -171,11 +172,6 @@ export const make: Effect.Effect<
     return claim === undefined ? run(decoded.right) : Client.refuse(client, id, claim)
   }
 
-  /** Tells the app what a pusher was answered, if there was somebody to answer. */
-  const tell = (client: Client.Client, answer: PushAnswer) => {
-    if (client.open) hooks.onPushRes?.(answer, client.connection.session)
-  }
-
   /** Of the pushes that are not stored yet. */
   const backlog = Backlog.make()
 
@@ -192,7 +188,7 @@ export const make: Effect.Effect<
       return refuse(client, id, "RateLimited", `${Backlog.FULL}; push again later`)
     }
     if (isTooLarge || spend(client, "events", request.batch.length)) {
-      return push(client, id, request, size)
+      return answered.answer(client, id, request, () => backlog.release(size))
     }
     backlog.release(size)
     return refuse(
@@ -200,65 +196,6 @@ export const make: Effect.Effect<
       id,
       "RateLimited",
       `a connection may push ${limits.eventsPerSecond} events a second; push again later`
-    )
-  }
-
-  /** `size`: what the backlog has admitted for it. */
-  const push = (
-    client: Client.Client,
-    id: Frame.RequestId,
-    request: Message.PushRequest,
-    size: number
-  ) =>
-    pushes
-      .accept(request, client.connection.session, () => client.open && !isExpired(client))
-      .pipe(
-        Effect.onExit(() => {
-          backlog.release(size)
-          return Effect.void
-        }),
-        Effect.matchEffect({
-          onSuccess: () => {
-            pace.pushed()
-            // The pusher hears of the events before it hears of its push.
-            const own = clients.pumpAll(client, true)
-            if (own === Effect.void) {
-              sendAccepted(client, id)
-              return clients.pumpEveryone()
-            }
-            // Nobody else waits for what has to be read for it.
-            const others = clients.pumpEveryone()
-            const accepted = Effect.zipRight(
-              own,
-              Effect.sync(() => sendAccepted(client, id))
-            )
-            return Effect.all([accepted, others], { concurrency: "unbounded", discard: true })
-          },
-          onFailure: (error) =>
-            Effect.zipRight(answerFailure(client, id, error), Effect.suspend(clients.pumpEveryone))
-        })
-      )
-
-  const sendAccepted = (client: Client.Client, id: Frame.RequestId) => {
-    Client.sendAccepted(client, id)
-    tell(client, {})
-  }
-
-  const answerFailure = (
-    client: Client.Client,
-    id: Frame.RequestId,
-    error: Pushes.PushError
-  ): Effect.Effect<void> => {
-    if (error._tag === "LogReplaced") return Client.asOf(client)(clients.closeReplaced)
-    // It may have waited for its turn until then.
-    if (isExpired(client)) return closeExpired(client)
-    const answer = answerError(client, id, error)
-    return Effect.zipRight(
-      // Here as well: first what it is behind on, then that it is.
-      error._tag === "ServerAheadError"
-        ? Effect.zipRight(clients.pumpAll(client, true), answer)
-        : answer,
-      Effect.sync(() => tell(client, error))
     )
   }
 
@@ -397,22 +334,6 @@ export const make: Effect.Effect<
  */
 export const layer: Layer.Layer<SyncServer, never, EventLog | SyncHooks | Limits.Limits | Alarm> =
   Layer.effect(SyncServer, make)
-
-/** That a pusher is behind is no refusal: it happens all the time. */
-const answerError = (
-  client: Client.Client,
-  id: Frame.RequestId,
-  error: Exclude<Pushes.PushError, LogReplaced>
-) => {
-  switch (error._tag) {
-    case "Refusal":
-      return Client.refuse(client, id, error)
-    case "BackendIdMismatchError":
-      return Client.refuseOtherLog(client, id, error)
-    case "ServerAheadError":
-      return Effect.sync(() => Client.sendExit(client, id, Exit.fail(error)))
-  }
-}
 
 const refuse = (
   client: Client.Client,
