@@ -20,10 +20,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type { Session } from "./Connection.ts"
 import * as Exchange from "./Exchange.ts"
+import * as AnswerStream from "./internal/answerStream.ts"
 import * as Backlog from "./internal/backlog.ts"
 import { isTooBig } from "./internal/frame.ts"
 import { findFull } from "./internal/liveServer.ts"
@@ -160,29 +160,19 @@ const stream = (
   first: string
 ) => {
   const encoder = new TextEncoder()
-  const run = Runtime.runPromise(live.runtime)
-  let begun = false
+  const write = (text: string, isLast: boolean) => ({ bytes: encoder.encode(text), isLast })
+  const rest = Effect.map(exchange.next, (part) =>
+    part._tag === "Chunk"
+      ? write(`,${part.text}`, false)
+      : // Where it breaks off, the page before says that there is more: its reader asks for that.
+        write(`,${part._tag === "Exit" ? part.text : exitText(frame, Exit.void)}]`, true)
+  )
+  let next = Effect.sync(() => {
+    next = rest
+    return write(`[${first}`, false)
+  })
   return new Response(
-    new ReadableStream<Uint8Array>(
-      {
-        pull: (controller) => {
-          const write = (text: string) => controller.enqueue(encoder.encode(text))
-          if (!begun) {
-            begun = true
-            return write(`[${first}`)
-          }
-          const next = Effect.map(exchange.next, (part) => {
-            if (part._tag === "Chunk") return write(`,${part.text}`)
-            // Where it breaks off, the page before says that there is more: its reader asks for that.
-            write(`,${part._tag === "Exit" ? part.text : exitText(frame, Exit.void)}]`)
-            controller.close()
-          })
-          return run(next)
-        },
-        cancel: () => run(exchange.leave)
-      },
-      { highWaterMark: 0 }
-    ),
+    AnswerStream.make(live.runtime, { next: Effect.suspend(() => next), leave: exchange.leave }),
     { headers: JSON_HEADERS }
   )
 }
@@ -246,7 +236,7 @@ export const answer = (
       return yield* tooFast(frame, session, limits, backendId)
     }
     const exchange = yield* Exchange.open(server, session, known, text.length)
-    const first = yield* Effect.onInterrupt(exchange.next, () => exchange.leave)
+    const first = yield* exchange.next
     switch (first._tag) {
       case "Chunk":
         return stream(live, frame, exchange, first.text)

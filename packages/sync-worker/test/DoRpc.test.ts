@@ -1,4 +1,5 @@
 /** The Durable Object RPC transport, in workerd: objects that call a store's, and are called back. */
+import { setTimeout } from "node:timers/promises"
 import { DoRpcMessage } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
@@ -321,6 +322,8 @@ describe("a subscription", () => {
     await push("live", events(1, 2))
     const frames = await ann.pull(ME)
     expect(seqNumsOf(frames)).toEqual([1, 2])
+    // That nothing came in the 500 ms after is not told.
+    expect(frames.map(({ _tag }) => _tag)).toEqual(["Chunk", "Exit"])
     for (const from of [3, 5, 7]) await push("live", events(from, from + 1))
     await eventually(async () => expect(seqNumsOf(await ann.updates())).toEqual(range(3, 8)))
     for (const update of await ann.updates()) {
@@ -343,6 +346,26 @@ describe("a subscription", () => {
     await push("early", events(6))
     await eventually(async () =>
       expect([...seqNumsOf(frames), ...seqNumsOf(await ann.updates())]).toEqual(range(1, 6))
+    )
+  })
+
+  it("[RPC-4] begins after ten rounds, whatever comes", async () => {
+    const ann = callerOf("busy-ann", "busy")
+    const pulling = ann.pull(ME)
+    let head = 0
+    let frames: ReadonlyArray<Json> | undefined
+    while (frames === undefined) {
+      head += 1
+      await push("busy", events(head))
+      // Often enough for each round, and well below the limits.
+      frames = await Promise.race([pulling, setTimeout(50, undefined)])
+    }
+    expect(lastOf(frames)).toEqual(ended)
+    // The first may have come before there was an event.
+    expect(frames.length).toBeGreaterThanOrEqual(11)
+    await push("busy", events(head + 1))
+    await eventually(async () =>
+      expect([...seqNumsOf(frames), ...seqNumsOf(await ann.updates())]).toEqual(range(1, head + 1))
     )
   })
 

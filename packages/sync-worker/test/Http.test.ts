@@ -1,14 +1,16 @@
 /** The HTTP transport, in workerd: a worker that is asked by POST. */
+import { isDeepStrictEqual } from "node:util"
 import { HttpMessage } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
+import { REGISTRY_TABLE } from "../src/EventLogStatements.ts"
 import { eventually } from "./support/eventually.ts"
 import { accepted, ended, failed, refused, serverAhead } from "./support/frames.ts"
 import { exitOf, HttpClient, pagesOf, seqNumsOf } from "./support/HttpClient.ts"
 import { startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 
-const { evict, lines, url } = await startServer("./httpWorker.ts", {
+const { evict, lines, miniflare, url } = await startServer("./httpWorker.ts", {
   durableObjects: { WEBSOCKET_SERVER: "SyncBackendDO", WS_ONLY: "WsOnlyDO" }
 })
 
@@ -24,6 +26,9 @@ const breakLog = (storeId: string, how: string) => ask(`/break?how=${how}&`, sto
 
 const backendIdOf = async (http: HttpClient) =>
   String(pagesOf(await http.send(http.pullFrame()))[0]?.["backendId"])
+
+const operate = (storeId: string, operation: object) =>
+  ask("/admin?", storeId, { method: "POST", body: JSON.stringify({ storeId, operation }) })
 
 const linesOf = (storeId: string) =>
   lines.filter((line) => line.startsWith("{") && line.includes(`"storeId":"${storeId}"`))
@@ -444,14 +449,70 @@ describe("trouble", () => {
     const http = client("reset")
     await http.send(http.pushFrame(events(1, 2)))
     const before = await backendIdOf(http)
-    const operation = { _tag: "Reset" }
-    const body = JSON.stringify({ storeId: "reset", operation })
-    await ask("/admin?", "reset", { method: "POST", body })
+    await operate("reset", { _tag: "Reset" })
     const answer = await http.send(http.pullFrame({ after: 2, backendId: before }))
     expect(exitOf(answer)).toMatchObject(
       failed({ _tag: "BackendIdMismatchError", received: before })
     )
     expect(await backendIdOf(http)).not.toBe(before)
+  })
+
+  it("[RESTORE-4] a log that has become another one unseen is asked once more, and nobody is put off", async () => {
+    const http = client("replaced")
+    await http.send(http.pushFrame(events(1, 3)))
+    const db = await miniflare.getD1Database("DB")
+    const change = `UPDATE "${REGISTRY_TABLE}" SET backendId = 'another' WHERE storeId = 'replaced'`
+    expect((await db.prepare(change).run()).meta.changes).toBe(1)
+    // The server asks the log what it is, but not more often than it has to.
+    await eventually(async () => {
+      const answer = await http.send(http.pullFrame())
+      expect.soft(seqNumsOf(answer)).toEqual([1, 2, 3])
+      expect(pagesOf(answer).map(({ backendId }) => backendId)).toEqual(["another"])
+    })
+  })
+
+  it("[ADMIN-10] a store that is deleted meanwhile is gone", async () => {
+    const http = client("deleted")
+    await http.send(http.pushFrame(events(1)))
+    await breakLog("deleted", "holdRead")
+    const readsOf = async () =>
+      JSON.parse(await ask("/heard?", "deleted")).filter((what: unknown) => what === "read").length
+    const reads = await readsOf()
+    // Whoever asks within a moment of another answer shares that.
+    let pulling = http.send(http.pullFrame())
+    await eventually(async () => {
+      pulling = http.send(http.pullFrame())
+      expect(await readsOf()).toBeGreaterThan(reads)
+    })
+    await operate("deleted", { _tag: "Delete" })
+    await breakLog("deleted", "")
+    expect((await pulling).status).toBe(410)
+  })
+
+  it("[LIMIT-11] what waits for a store to be opened has an end, and room again when it is", async () => {
+    const http = client("slow")
+    const frame = http.pushFrame([{ ...events(1)[0], args: "x".repeat(350_000) }])
+    const room = 22
+    for (const [outcome, isOpened] of [
+      ["start", false],
+      ["", true]
+    ] as const) {
+      await breakLog("slow", "holdStart")
+      const pushing = Array.from({ length: 25 }, () => http.send(frame))
+      expect((await Promise.race(pushing)).status).toBe(503)
+      await breakLog("slow", outcome)
+      const exits = (await Promise.all(pushing)).map(exitOf)
+      const full = refused("StorageUnavailable", "the store has too much to do just now")
+      const admitted = isOpened
+        ? accepted
+        : refused("StorageUnavailable", "the store cannot be opened just now")
+      for (const [exit, times] of [
+        [full, pushing.length - room],
+        [admitted, room]
+      ] as const) {
+        expect(exits.filter((other) => isDeepStrictEqual(other, exit))).toHaveLength(times)
+      }
+    }
   })
 
   it("[HOOK-1] of the app's forwardHeaders is a 500", async () => {

@@ -147,6 +147,9 @@ it("[TAKE-6] a server that was told the wrong storage opens no store that has ev
     statements: [...tableWith("other-way", 2), ...context(["other-way", 2, "own"])]
   })
   expect(await putOff("D1", "other-way")).toContain("Is `storage` what it was?")
+  // 0.3.1 kept a head alone.
+  await leave("D1", "older-way", { currentHead: 2 })
+  expect(await putOff("D1", "older-way")).toContain("Is `storage` what it was?")
   await leaveInD1("this-way", 2)
   await leave("SQLITE", "this-way", { statements: context(["this-way", 2, "own"]) })
   expect(await putOff("SQLITE", "this-way")).toContain("Is `storage` what it was?")

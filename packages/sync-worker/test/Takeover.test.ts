@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { EventLog, StorageError } from "../src/EventLog.ts"
 import * as EventLogSql from "../src/EventLogSql.ts"
 import { SqlEngine } from "../src/SqlEngine.ts"
@@ -225,7 +226,15 @@ const describeTakeover = (name: string, engine: SqlEngineService, isShared: bool
           [10, 9]
         ]
         yield* leave("no-chain", broken)
-        const log = yield* open("no-chain", { past: pastOf(5) })
+        const warned: Array<unknown> = []
+        const logger = Logger.make(({ annotations, logLevel }) => {
+          warned.push([logLevel.label, Object.fromEntries(annotations)])
+        })
+        const log = yield* Effect.provide(
+          open("no-chain", { past: pastOf(5) }),
+          Logger.replace(Logger.defaultLogger, logger)
+        )
+        expect(warned).toEqual([["WARN", expect.objectContaining({ head: 10, brokenAt: 3 })]])
         expect(log.initialHead).toBe(10)
         expect(yield* seqNums(log)).toEqual([1, 3, 5, 9, 10])
       })

@@ -20,10 +20,10 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type { DoRpcHost, DoRpcServer, DoRpcTransport } from "../DoRpcTransport.ts"
 import * as Exchange from "../Exchange.ts"
+import * as AnswerStream from "../internal/answerStream.ts"
 import { isTooBig } from "../internal/frame.ts"
 import type { LiveServer } from "../internal/liveServer.ts"
 import { randomHex } from "../internal/randomHex.ts"
@@ -233,7 +233,10 @@ const open = (
     if (frame.tag === DoRpcMessage.PING) return write(exitFrame(frame, Exit.void))
     const { live, parts } = yield* answer(admitted, text)
     if (frame.tag === DoRpcMessage.PUSH) return write((yield* parts.next).frame)
-    return stream(live, parts, write)
+    return AnswerStream.make(live.runtime, {
+      next: Effect.map(parts.next, ({ frame, isLast }) => ({ bytes: write(frame), isLast })),
+      leave: parts.leave
+    })
   })
 
   return {
@@ -261,11 +264,6 @@ interface Part {
   readonly frame: unknown
 }
 
-interface Parts {
-  readonly next: Effect.Effect<Part>
-  readonly leave: Effect.Effect<void>
-}
-
 /** The bytes of a frame, as its caller reads them. */
 type Write = (frame: unknown) => Uint8Array
 
@@ -276,21 +274,3 @@ const refusalOf = (code: number): Refusal.RefusalName =>
     : code === Handshake.CloseCode.forbidden
       ? "Forbidden"
       : "StorageUnavailable"
-
-/** A pull's frames, each as it is asked for. */
-const stream = (live: LiveServer, parts: Parts, write: Write) => {
-  const run = Runtime.runPromise(live.runtime)
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: (controller) =>
-        run(
-          Effect.map(parts.next, ({ frame, isLast }) => {
-            controller.enqueue(write(frame))
-            if (isLast) controller.close()
-          })
-        ),
-      cancel: () => run(parts.leave)
-    },
-    { highWaterMark: 0 }
-  )
-}

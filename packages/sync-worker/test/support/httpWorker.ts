@@ -39,11 +39,20 @@ const hear = (storeId: string, what: unknown) => {
 /** The stores whose log fails just now, and how. */
 const broken = new Map<string, string>()
 
+/** Waits for as long as a store is to be broken in this way. */
+const waitWhile = (storeId: string, how: string): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    broken.get(storeId) === how
+      ? Effect.zipRight(Effect.sleep("20 millis"), waitWhile(storeId, how))
+      : Effect.void
+  )
+
 /** A server that does not start where the log is to be missing altogether. */
 const start = Layer.effectDiscard(
   Effect.gen(function* () {
     const storeId = yield* StoreId.StoreId
     count("starts", storeId)
+    yield* waitWhile(storeId, "holdStart")
     if (broken.get(storeId) === "start") yield* Effect.fail("no such table: secret")
   })
 )
@@ -62,7 +71,11 @@ const log = Layer.effect(
     const below = yield* EventLog.EventLog
     return {
       ...below,
-      head: Effect.zipRight(failIf(storeId, "read"), below.head),
+      head: failIf(storeId, "read").pipe(
+        Effect.zipRight(Effect.sync(() => hear(storeId, "read"))),
+        Effect.zipRight(waitWhile(storeId, "holdRead")),
+        Effect.zipRight(below.head)
+      ),
       append: (parts) => Effect.zipRight(failIf(storeId, "append"), below.append(parts)),
       // The first page is read, and the next ones are not.
       readPage: (after, size) =>
