@@ -94,6 +94,12 @@ type StoreError = HeadMismatch | StorageError | PushError
 type Stored = "same" | "other" | "nothing" | "beyond"
 
 /**
+ * Bytes of the log that are looked at together for a batch. What is in its place may be much larger than the
+ * batch: a client that was offline pushes a thousand small events to where others have stored large ones.
+ */
+const MAX_LOOK_UP_BYTES = 1_000_000
+
+/**
  * @since 0.1.0
  * @category constructors
  */
@@ -118,11 +124,20 @@ export const make = (options: {
         isUnsure = false
         if (last === parentSeqNum) return "nothing"
         if (last < parentSeqNum) return "beyond"
-        const stored = yield* log.read(parentSeqNum, {
-          maxEvents: batch.length,
-          maxBytes: Number.MAX_SAFE_INTEGER
-        })
-        return isStored(batch, stored) ? "same" : "other"
+        let rest: ReadonlyArray<LogEvent.LogEvent> = batch
+        let after = parentSeqNum
+        while (rest.length > 0) {
+          if (after >= last) return "other"
+          const stored = yield* log.read(after, {
+            maxEvents: rest.length,
+            maxBytes: MAX_LOOK_UP_BYTES
+          })
+          const end = stored.at(-1)
+          if (end === undefined || !isStored(rest.slice(0, stored.length), stored)) return "other"
+          rest = rest.slice(stored.length)
+          after = end.seqNum
+        }
+        return "same"
       },
       (stored, { session }) => asOf(session)(stored)
     )
@@ -266,7 +281,11 @@ const refusal = (name: Refusal.RefusalName, message: string) =>
 
 const decodePulledEvent = Schema.decodeUnknownSync(Schema.parseJson(Message.PulledEvent))
 
-const isStored = (batch: Batch.Batch, stored: ReadonlyArray<LogEntry>): boolean =>
+/** Whether each of these events is what is stored, one by one. */
+const isStored = (
+  batch: ReadonlyArray<LogEvent.LogEvent>,
+  stored: ReadonlyArray<LogEntry>
+): boolean =>
   batch.length === stored.length
   && batch.every((event, index) => {
     const entry = stored[index]

@@ -249,6 +249,57 @@ describe("pushing again", () => {
   )
 })
 
+describe("what is in the place of a push", () => {
+  /** How much of the log a push makes the server read: the bytes of each look. */
+  const looks = Effect.fnUntraced(function* (
+    count: number,
+    pushing: Effect.Effect<void, never, SyncServer>
+  ) {
+    const log = yield* TestLog.TestLog
+    const bytes: Array<number> = []
+    const weigh: TestLog.Around = (run) =>
+      Effect.tap(run, (read) => Effect.sync(() => bytes.push(JSON.stringify(read).length)))
+    log.next("read", ...Array.from({ length: count }, () => weigh))
+    yield* pushing
+    log.reset()
+    return bytes
+  })
+
+  testServer(
+    "[PUSH-4] is read up to the first event that differs, however large the events there are",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      const large = { args: { text: "x".repeat(300_000) }, clientId: "client-b" }
+      yield* log.appendBehind(events(1, 100, large))
+      const late = Effect.gen(function* () {
+        expect(yield* push(events(1, 100))).toEqual(serverAhead(100, 0))
+      })
+      const read = yield* looks(10, late)
+      expect(read).toHaveLength(1)
+      expect(Math.max(...read)).toBeLessThan(1_500_000)
+    })
+  )
+
+  testServer(
+    "[PUSH-4] is found to be the same, or to differ at its end, also where that takes several looks",
+    Effect.gen(function* () {
+      const log = yield* TestLog.TestLog
+      const large = { args: { text: "x".repeat(180_000) } }
+      yield* log.appendBehind(events(1, 10, large))
+      const again = Effect.gen(function* () {
+        expect(yield* push(events(1, 10, large))).toEqual(Frames.accepted)
+      })
+      const read = yield* looks(10, again)
+      expect(read).toHaveLength(2)
+      expect(Math.max(...read)).toBeLessThan(1_500_000)
+      expect(yield* push(events(1, 11, large)), "one more").toEqual(serverAhead(10, 0))
+      const other = [...events(1, 9, large), ...events(10, 10, { ...large, name: "other" })]
+      expect(yield* push(other), "another end").toEqual(serverAhead(10, 0))
+      expect(yield* log.stored).toEqual(range(1, 10))
+    })
+  )
+})
+
 describe("somebody else came first", () => {
   testServer(
     "[PUSH-5] the pusher is sent all it is behind on, and then told",
