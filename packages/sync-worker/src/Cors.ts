@@ -105,6 +105,9 @@ const PREFLIGHT = {
   "access-control-max-age": "86400"
 }
 
+/** What a page may read beside the answer: when to ask again, and where an export has to end. */
+const EXPOSED = "retry-after, x-tidelog-head"
+
 const withHeaders = (options: CorsOptions, request: Request, answer: Response): Response => {
   // The headers of an answer that comes from elsewhere cannot be changed.
   const response = new Response(answer.body, answer)
@@ -120,6 +123,7 @@ const withHeaders = (options: CorsOptions, request: Request, answer: Response): 
       headers.set("access-control-allow-credentials", "true")
     }
   }
+  headers.append("access-control-expose-headers", EXPOSED)
   if (request.method === "OPTIONS") {
     const asked = request.headers.get("access-control-request-headers")
     if (asked !== null) {

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { AdminClient } from "../src/admin/index.ts"
 import { tableName } from "../src/StoreTable.ts"
+import { eventually } from "./support/eventually.ts"
 import { accepted } from "./support/frames.ts"
 import { startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
@@ -415,6 +416,39 @@ describe("export and import", () => {
     }
     expect((await call("d1/admin/stores/export/events?after=-1")).status).toBe(400)
   })
+
+  it("[ADMIN-6] an export says where it has to end, and one that breaks off does not pass for a whole one", async () => {
+    const large = { args: { text: "x".repeat(100_000) } }
+    const all = events(1, 300).map((event) => ({ ...event, ...large }))
+    for (let start = 0; start < 300; start += 15) {
+      await push("cut", all.slice(start, start + 15))
+    }
+    const whole = await call("d1/admin/stores/cut/events?after=290")
+    expect(whole.headers.get("x-tidelog-head")).toBe("300")
+    await whole.body?.cancel()
+    const seen: Array<number> = []
+    const error = await failure(({ exportEvents, stores }) =>
+      exportEvents("cut").pipe(
+        Stream.mapEffect(({ eventEncoded: { seqNum } }) =>
+          // The log is replaced under the export, which has read no more than its reader and a few pages.
+          Effect.zipRight(
+            seqNum === 1 ? stores.reset(path("cut")) : Effect.void,
+            Effect.sync(() => seen.push(seqNum))
+          )
+        ),
+        Stream.runDrain
+      )
+    )
+    const last = seen.at(-1)
+    expect(seen).toEqual(Array.from(seen, (_, index) => index + 1))
+    expect(last).toBeLessThan(300)
+    expect(error).toMatchObject({ _tag: "ExportBrokenOff", last, head: 300 })
+    await eventually(() =>
+      expect(
+        server.lines.filter((text) => text.includes("export broke off") && text.includes('"cut"'))
+      ).toHaveLength(1)
+    )
+  }, 60_000)
 
   it("[ADMIN-7] an export of one store, imported into another, is the same log with its times", async () => {
     await push("origin", events(1, 3))

@@ -151,6 +151,7 @@ describe("CORS", () => {
   it.each(paths)("[AUTH-5] the answer to %s can be read by any page", async (path, status) => {
     const response = await request(`/open${path}`, { headers: { origin: "https://any.example" } })
     expect(cors(response)).toMatchObject({ status, origin: "*", credentials: null })
+    expect(response.headers.get("access-control-expose-headers")).toContain("x-tidelog-head")
   })
 
   it.each(paths)("[AUTH-5] where pages are named, that to %s by those", async (path, status) => {

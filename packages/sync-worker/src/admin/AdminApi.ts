@@ -144,6 +144,14 @@ export const Line = Schema.parseJson(Message.PulledEvent)
  */
 export const NDJSON = "application/x-ndjson"
 
+/**
+ * The header of an export that says where the log ended when it was asked for: a `seqNum`.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const HEAD_HEADER = "x-tidelog-head"
+
 /** Whole as the description tells it; the handlers and the client take it line by line. */
 const Ndjson = Schema.String.annotations({
   description: "one event a line, each the JSON of an event as a pull delivers it"
@@ -235,7 +243,10 @@ export const Stores = HttpApiGroup.make("stores")
       .addSuccess(Ndjson)
       .addError(StoreNotFound, { status: 404 })
       .annotateContext(
-        about("The events after a position, to the end of the log, while they are read from it.")
+        about(
+          "The events after a position, to the end of the log, while they are read from it. The header "
+            + `${HEAD_HEADER} is where it ended when it was asked: an export that ends before has broken off.`
+        )
       )
   )
   .add(

@@ -12,6 +12,7 @@ import { Chunking, Limits, LogEvent } from "@tidelog/sync-protocol"
 import type { Handshake, Message } from "@tidelog/sync-protocol"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -51,6 +52,48 @@ const toLine = Schema.encode(AdminApi.Line)
 const fromLine = Schema.decode(AdminApi.Line)
 
 /**
+ * An export ended before the log did. `last`: the last event that came, or the one behind which it began.
+ * `head`: where the log ended when the export was asked for.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ExportBrokenOff extends Schema.TaggedError<ExportBrokenOff>(
+  "@tidelog/sync-worker/AdminClient/ExportBrokenOff"
+)("ExportBrokenOff", { last: LogEvent.SeqNum, head: LogEvent.SeqNum }) {
+  override get message() {
+    return `the export broke off behind event ${this.last}; the log goes on to ${this.head}`
+  }
+}
+
+/** Where the log ended, if the server says so. */
+const headOf = ({ headers }: HttpClientResponse.HttpClientResponse) =>
+  Schema.decodeUnknownOption(HeadFromText)(headers[AdminApi.HEAD_HEADER])
+
+const HeadFromText = Schema.compose(Schema.NumberFromString, LogEvent.SeqNum)
+
+/** Fails at the end if that is before `head`: the end of an answer does not tell whether it is whole. */
+const upTo =
+  (head: LogEvent.SeqNum, after: LogEvent.SeqNum) =>
+  <E, R>(
+    events: Stream.Stream<Message.PulledEvent, E, R>
+  ): Stream.Stream<Message.PulledEvent, E | ExportBrokenOff, R> =>
+    Stream.suspend(() => {
+      let last = after
+      const end = Effect.suspend(() =>
+        last < head ? new ExportBrokenOff({ last, head }) : Effect.void
+      )
+      return events.pipe(
+        Stream.tap(({ eventEncoded }) =>
+          Effect.sync(() => {
+            last = eventEncoded.seqNum
+          })
+        ),
+        Stream.concat(Stream.execute(end))
+      )
+    })
+
+/**
  * The client. Each endpoint of the description is a method of its group, as in
  * `client.stores.info({ path: { storeId } })`; beside them, exports and imports as streams.
  *
@@ -66,35 +109,40 @@ export const make = Effect.fnUntraced(function* ({ secret, url }: Options) {
   const api = yield* HttpApiClient.makeWith(AdminApi.Api, { httpClient: http })
 
   /**
-   * The events of a store after a position, or all of them, as they come in. If it breaks off,
-   * go on from the last event that came.
+   * The events of a store after a position, or all of them, as they come in. Fails if it breaks off: go on
+   * from the last event that came.
    */
   const exportEvents = (
     storeId: Handshake.StoreId,
-    options: { readonly after?: LogEvent.SeqNum } = {}
+    { after = LogEvent.ROOT }: { readonly after?: LogEvent.SeqNum } = {}
   ): Stream.Stream<
     Message.PulledEvent,
-    typeof ExportError.Type | HttpClientError | ParseResult.ParseError | Ndjson.UnreadableLine
+    | typeof ExportError.Type
+    | ExportBrokenOff
+    | HttpClientError
+    | ParseResult.ParseError
+    | Ndjson.UnreadableLine
   > =>
     Effect.gen(function* () {
       const segment = yield* Schema.encode(AdminApi.StoreIdInPath)(storeId)
-      const response = yield* http.get(`/admin/stores/${segment}/events`, {
-        urlParams: { after: options.after ?? LogEvent.ROOT }
-      })
+      const response = yield* http.get(`/admin/stores/${segment}/events`, { urlParams: { after } })
       if (response.status !== 200) {
         return yield* Effect.flatMap(decodeExportError(response), Effect.fail)
       }
-      return response.stream
-    }).pipe(
-      Stream.unwrap,
-      Ndjson.lines(Number.POSITIVE_INFINITY),
-      Stream.mapEffect((lines) =>
-        Effect.forEach(lines, (line) =>
-          Effect.flatMap(Ndjson.decode(line), ({ text }) => fromLine(text))
+      return response.stream.pipe(
+        Ndjson.lines(Number.POSITIVE_INFINITY),
+        Stream.mapEffect((lines) =>
+          Effect.forEach(lines, (line) =>
+            Effect.flatMap(Ndjson.decode(line), ({ text }) => fromLine(text))
+          )
+        ),
+        Stream.flattenIterables,
+        upTo(
+          Option.getOrElse(headOf(response), () => after),
+          after
         )
-      ),
-      Stream.flattenIterables
-    )
+      )
+    }).pipe(Stream.unwrap)
 
   /**
    * Stores events in a store that ends at `after`: an empty or a new one if not told. They are sent

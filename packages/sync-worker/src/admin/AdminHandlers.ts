@@ -160,9 +160,10 @@ const layerStores = HttpApiBuilder.group(AdminApi.Api, "stores", (handlers) =>
       "exportEvents",
       Effect.fnUntraced(function* ({ path: { storeId }, urlParams: { after = LogEvent.ROOT } }) {
         yield* find(storeId)
-        const texts = yield* asUnavailable(Export.run({ storeId, after }))
+        const { head, texts } = yield* asUnavailable(Export.run({ storeId, after }))
         return HttpServerResponse.stream(Stream.encodeText(texts), {
-          contentType: AdminApi.NDJSON
+          contentType: AdminApi.NDJSON,
+          headers: { [AdminApi.HEAD_HEADER]: String(head) }
         })
       })
     )

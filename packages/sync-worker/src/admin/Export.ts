@@ -17,9 +17,10 @@ const { maxPageBytes: maxBytes, maxPageEvents: maxEvents } = Limits.Limits.defau
 type Reading = Effect.Effect<typeof AdminOperation.Lines.Type, AdminError.OperationError>
 
 /**
- * The lines after a position. The first page is read before there is a stream, so that what is
- * wrong with the store shows in time. The stream fails if the log is replaced while it is read: the
- * rest would be another log's.
+ * The lines after a position, and where the log ended before the first of them was read. The first page is
+ * read before there is a stream, so that what is wrong with the store shows in time. The stream fails if the
+ * log is replaced while it is read: the rest would be another log's. The platform ends the answer then as if
+ * it were whole, so only who knows the head can tell.
  *
  * @since 0.1.0
  * @category operations
@@ -40,12 +41,20 @@ export const run = Effect.fnUntraced(function* (options: {
       () => new AdminError.StoreUnavailable({ message: "the log was replaced meanwhile" })
     )
 
+  const { head } = yield* objects.send(options.storeId, new AdminOperation.Head())
   const first = yield* read(options.after)
   const start: Reading = Effect.succeed(first)
-  return Stream.paginateEffect(start, (reading) =>
+  const texts = Stream.paginateEffect(start, (reading) =>
     Effect.map(reading, ({ backendId, last, text }) => [
       text,
       Option.map(Option.fromNullable(last), (after): Reading => next(after, backendId))
     ])
+  ).pipe(
+    Stream.tapError(({ message }) =>
+      Effect.logWarning("export broke off").pipe(
+        Effect.annotateLogs({ storeId: options.storeId, reason: message })
+      )
+    )
   )
+  return { head, texts }
 })
