@@ -27,6 +27,9 @@ export interface Subscription {
   readonly sparing: boolean
   cursor: LogEvent.SeqNum
   inFlight: number
+  /** Bytes of each chunk in flight, the oldest first. Of those that were sent before a sleep nothing is known. */
+  readonly sizes: Array<number>
+  bytesInFlight: number
   started: boolean
   admitted: boolean
   /** Whether a page is being read for it. Until that is sent, nothing else may be. */
@@ -70,6 +73,8 @@ export const makeSubscription = (
   sparing: state.sparing,
   cursor: state.cursor,
   inFlight: 0,
+  sizes: [],
+  bytesInFlight: 0,
   started: false,
   admitted: false,
   reading: false,

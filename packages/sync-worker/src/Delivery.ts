@@ -130,6 +130,10 @@ export const make = (options: {
       ? limits.maxChunksInFlight
       : Math.min(limits.maxChunksInFlight, Pace.MAX_IN_FLIGHT))
 
+  /** What a sparing reader may owe it may have taken long ago. */
+  const hasRoom = ({ bytesInFlight, inFlight, sparing }: Client.Subscription) =>
+    bytesInFlight < Pace.MAX_BYTES_IN_FLIGHT || (sparing && inFlight <= Sparing.MAX_OWED)
+
   /** What a reader that knows this project is told of the server. */
   const greeting = ({ expiresAt }: Session): Frame.Greeting =>
     expiresAt === undefined
@@ -141,6 +145,7 @@ export const make = (options: {
     isOpen(client, subscription)
     && subscription.admitted
     && subscription.inFlight < window(subscription, urgent)
+    && hasRoom(subscription)
     && (!subscription.started || subscription.cursor < tail.head())
 
   const deliver = (client: Client.Client, subscription: Client.Subscription, page: Page) => {
@@ -153,6 +158,8 @@ export const make = (options: {
     hooks.onPullRes?.(page.text, client.connection.session)
     subscription.cursor = page.upTo
     subscription.inFlight += 1
+    subscription.sizes.push(page.bytes)
+    subscription.bytesInFlight += page.bytes
     subscription.started = true
     if (!subscription.live && page.upTo >= tail.head()) {
       client.subscriptions.delete(requestId)
@@ -253,6 +260,9 @@ export const make = (options: {
       const subscription = client.subscriptions.get(requestId)
       if (subscription === undefined || subscription.inFlight === 0) return undefined
       subscription.inFlight = Math.max(0, subscription.inFlight - chunks)
+      while (subscription.sizes.length > subscription.inFlight) {
+        subscription.bytesInFlight -= subscription.sizes.shift() ?? 0
+      }
       save(client)
       return subscription
     },

@@ -51,6 +51,15 @@ export const NEAR = 100
 export const MAX_IN_FLIGHT = 2
 
 /**
+ * Bytes on their way to one pull, at which no further chunk follows. Of large events, as many chunks as a
+ * window has would be more than an object can hold for a few readers that are gone without a word.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const MAX_BYTES_IN_FLIGHT = 4_000_000
+
+/**
  * Bytes of a page for somebody who is held back. Small, so that many have their turn soon, and a push
  * does not wait long for one.
  *

@@ -265,6 +265,52 @@ describe("readers that are slow", () => {
     })
   )
 
+  const LARGE = { args: { text: "x".repeat(1_500_000) } }
+
+  testServer(
+    "[PULL-5] no further chunk follows 4,000,000 bytes that are unacknowledged",
+    Effect.gen(function* () {
+      const silent = yield* connect()
+      yield* silent.say(Frames.pull("1"))
+      const pusher = yield* connect()
+      for (let seqNum = 1; seqNum <= 10; seqNum++) {
+        yield* pusher.say(Frames.push(String(seqNum), events(seqNum, seqNum, LARGE)))
+        expect(pusher.exits(String(seqNum))).toEqual([Frames.accepted])
+      }
+      expect(silent.seqNums("1")).toEqual([1, 2, 3])
+      // The first answers the empty page.
+      yield* silent.say(Frames.ack("1"))
+      expect(silent.seqNums("1")).toEqual([1, 2, 3])
+      yield* silent.say(Frames.ack("1"))
+      expect(silent.seqNums("1")).toEqual(range(1, 4))
+      for (let acks = 0; acks < 10; acks++) yield* silent.say(Frames.ack("1"))
+      expect(silent.seqNums("1")).toEqual(range(1, 10))
+      // After a sleep nobody knows how large the chunks were that are still unacknowledged.
+      const woken = yield* connect(silent.saved)
+      yield* woken.say(Frames.ack("1"))
+      for (let seqNum = 11; seqNum <= 20; seqNum++) {
+        yield* pusher.say(Frames.push(String(seqNum), events(seqNum, seqNum, LARGE)))
+      }
+      expect(woken.seqNums("1")).toEqual([11, 12, 13])
+    })
+  )
+
+  testServer(
+    "[PULL-5][PULL-14] beside those, a sparing reader owes nine events however large they are",
+    Effect.gen(function* () {
+      const reader = yield* connect()
+      yield* reader.say(Frames.pull("1", { sparing: true }))
+      yield* reader.say(Frames.ack("1"))
+      const pusher = yield* connect()
+      for (let seqNum = 1; seqNum <= 15; seqNum++) {
+        yield* pusher.say(Frames.push(String(seqNum), events(seqNum, seqNum, LARGE)))
+      }
+      expect(reader.seqNums("1")).toEqual(range(1, 10))
+      yield* reader.say(Frames.ack("1", 10))
+      expect(reader.seqNums("1")).toEqual(range(1, 15))
+    })
+  )
+
   testServer(
     "[PULL-5] Acks beyond what was sent earn no larger window",
     Effect.gen(function* () {
