@@ -109,14 +109,10 @@ export const open = (options: {
       incoming.unsafeOffer(event.data)
     }
     // An `error` is always followed by a `close`, and says nothing that a program may read.
-    const onClose = (event: CloseEvent) =>
-      end(
-        new ConnectionEnd({
-          code: event.code,
-          reason: options.hide(describe(event)),
-          broken: false
-        })
-      )
+    const onClose = (event: CloseEvent) => {
+      const code = codeOf(event)
+      end(new ConnectionEnd({ code, reason: options.hide(describe(code, event)), broken: false }))
+    }
 
     const socket = yield* Effect.acquireRelease(
       Effect.try({
@@ -165,9 +161,15 @@ export const open = (options: {
     return Object.assign(opening, rest)
   })
 
-const describe = (event: CloseEvent): string =>
-  event.reason !== ""
-    ? event.reason
-    : event.code === LOST
+/** Whatever the types say: React Native's may have neither a code nor a reason where the network has failed. */
+type Closed = { readonly [Key in "code" | "reason"]?: unknown }
+
+const codeOf = ({ code }: Closed): number =>
+  typeof code === "number" && Number.isInteger(code) && code > 0 ? code : LOST
+
+const describe = (code: number, { reason }: Closed): string =>
+  typeof reason === "string" && reason !== ""
+    ? reason
+    : code === LOST
       ? "the connection was lost"
-      : `the server closed the connection with ${event.code}`
+      : `the server closed the connection with ${code}`

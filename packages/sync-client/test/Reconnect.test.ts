@@ -9,6 +9,7 @@ import {
   advance,
   answer,
   events,
+  follow,
   halfway,
   makeClient,
   makeOnline,
@@ -605,6 +606,72 @@ describe("Reconnect", () => {
       emit("close", { code: 1006, reason: "gone" })
       yield* settle
       expect(yield* backend.isConnected).toBe(false)
+    })
+  )
+
+  it.scoped.each([{}, { code: 0 }, { code: undefined, reason: null, message: "gone" }])(
+    "[CLIENT-27] a close that tells nothing, %j, is a lost connection, in its life and before",
+    (told) =>
+      Effect.gen(function* () {
+        const { client, server, socket } = yield* makeOnline()
+        const close = (socket: EventTarget) =>
+          Effect.sync(() => socket.dispatchEvent(Object.assign(new Event("close"), told)))
+        yield* advance("10 seconds")
+        yield* close(socket)
+        yield* nextAttemptAfter(server, 0)
+        expect(yield* client.isConnected).toBe(false)
+        yield* close(server.latest)
+        yield* nextAttemptAfter(server, 125)
+        expect(yield* client.status.get).toMatchObject({
+          _tag: "Connecting",
+          lastError: { message: "the connection was lost" }
+        })
+      }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-27] needs nothing of the language that React Native's engine lacks", () =>
+    Effect.gen(function* () {
+      const lacking: ReadonlyArray<readonly [object, ReadonlyArray<string>]> = [
+        [Array.prototype, ["toSorted", "toReversed", "toSpliced", "with"]],
+        [Array, ["fromAsync"]],
+        [String.prototype, ["isWellFormed"]],
+        [Set.prototype, ["union", "difference", "intersection"]],
+        [Object, ["groupBy"]],
+        [Map, ["groupBy"]],
+        [Promise, ["withResolvers", "try"]],
+        [URL.prototype, ["searchParams", "protocol"]],
+        [AbortSignal, ["any", "timeout"]],
+        [globalThis, ["structuredClone", "TextDecoder"]]
+      ]
+      for (const [holder, names] of lacking) {
+        for (const name of names) {
+          const was = Object.getOwnPropertyDescriptor(holder, name)
+          if (was === undefined) continue
+          yield* Effect.acquireRelease(
+            Effect.sync(() => Reflect.deleteProperty(holder, name)),
+            () => Effect.sync(() => Object.defineProperty(holder, name, was))
+          )
+        }
+      }
+      const { client, server, socket } = yield* makeOnline({
+        payload: () => ({ token: "a-secret-token", user: "a-secret-user" })
+      })
+      const { pulled } = yield* follow(client)
+      socket.page(socket.pulls[0]?.id ?? "", page(0, 2))
+      const pushing = yield* Effect.fork(
+        client.push(events(2, 4), { backendId: Option.some("backend-1") })
+      )
+      yield* settle
+      socket.accepted(socket.pushes[0]?.id ?? "")
+      yield* Fiber.join(pushing)
+      expect(pulled).toEqual([1, 2])
+      yield* advance("10 seconds")
+      socket.hangUp()
+      yield* advance("1 second")
+      yield* answer(server)
+      server.latest.hangUp(4403, "a-secret-token is no token")
+      yield* settle
+      expect(yield* client.status.get).toMatchObject({ _tag: "Refused", reason: "… is no token" })
     })
   )
 

@@ -52,6 +52,24 @@ describe("StatusChannel", () => {
     })
   )
 
+  it.scoped(
+    "[CLIENT-27] where a channel cannot be made, the client works, and no page breaks",
+    () =>
+      Effect.gen(function* () {
+        // As in a sandboxed frame, or where cookies are blocked.
+        vi.stubGlobal("BroadcastChannel", function BroadcastChannel() {
+          throw new DOMException("The operation is insecure.", "SecurityError")
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => vi.unstubAllGlobals()))
+        subscribe("insecure", () => {})()
+        reconnect("insecure")
+        const { client, server } = yield* makeClient({ storeId: "insecure", broadcastStatus: true })
+        yield* client.reconnect
+        yield* answer(server)
+        expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+      })
+  )
+
   it.effect("[CLIENT-15] what a page notices cuts a wait short, and asks a connection", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()

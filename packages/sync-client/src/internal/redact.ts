@@ -21,6 +21,6 @@ const collect = (value: unknown, into: Set<string>): void => {
 export const redact = (payload: unknown): ((text: string) => string) => {
   const secrets = new Set<string>()
   collect(payload, secrets)
-  const longestFirst = Array.from(secrets).toSorted((a, b) => b.length - a.length)
+  const longestFirst = Array.from(secrets).sort((a, b) => b.length - a.length)
   return (text) => longestFirst.reduce((text, secret) => text.replaceAll(secret, "…"), text)
 }

@@ -15,13 +15,18 @@ export interface Announcement {
   readonly status: SyncStatus
 }
 
-/** A BroadcastChannel that keeps no Node process alive, if the runtime has such channels. */
+/** A BroadcastChannel that keeps no Node process alive, if the runtime has such channels and gives one. */
 export const openChannel = (storeId: string): BroadcastChannel | undefined => {
   if (typeof BroadcastChannel === "undefined") return undefined
-  const channel = new BroadcastChannel(channelName(storeId))
-  // Node's own method, which browsers need not.
-  if ("unref" in channel && typeof channel.unref === "function") channel.unref()
-  return channel
+  try {
+    const channel = new BroadcastChannel(channelName(storeId))
+    // Node's own method, which browsers need not.
+    if ("unref" in channel && typeof channel.unref === "function") channel.unref()
+    return channel
+  } catch {
+    // A browser that blocks cookies, or a sandboxed frame, has the class and makes none.
+    return undefined
+  }
 }
 
 /**
