@@ -20,6 +20,8 @@ export interface Demand {
   readonly cameOnline: Effect.Latch
   /** How often the app has asked for an attempt. */
   readonly asked: () => number
+  /** How often something has happened that may have mended the network. */
+  readonly changes: () => number
   /** The client is used: the first time connects it, later ones do not hurry its attempts. */
   readonly use: () => void
   /** The app asks for a connection. */
@@ -46,6 +48,7 @@ export const make = (options: {
   const cameOnline = Effect.unsafeMakeLatch(false)
   let isUsed = false
   let asked = 0
+  let changes = 0
 
   const connectNow = () => {
     isUsed = true
@@ -54,13 +57,17 @@ export const make = (options: {
   const probe = () => {
     if (requests.present !== undefined) requests.present.probe()
     // What is not needed yet, or refused, is not for the network to begin.
-    else if (isUsed && !options.isRefused()) connectNow()
+    else if (isUsed && !options.isRefused()) {
+      changes += 1
+      connectNow()
+    }
   }
   return {
     go,
     wentOffline,
     cameOnline,
     asked: () => asked,
+    changes: () => changes,
     use: () => {
       if (!isUsed) connectNow()
     },

@@ -37,7 +37,7 @@ export interface Reconnect {
   readonly timings: Millis
   readonly backoff: Backoff.Backoff
   readonly requests: Connection.Requests
-  readonly demand: Pick<Demand, "go" | "asked" | "wentOffline">
+  readonly demand: Pick<Demand, "go" | "asked" | "changes" | "wentOffline">
   readonly board: StatusBoard
   readonly setConnected: (isConnected: boolean) => Effect.Effect<void>
   /** The server refuses: what cannot wait fails. `undefined`: it does no more. */
@@ -84,6 +84,7 @@ export const run = (
     let failures = 0
     /** Attempts in a row with a payload made anew, because the one before has ended. */
     let renewals = 0
+    let changes = 0
     let warned = false
     let isOnline = false
     let next: Opened | undefined
@@ -239,7 +240,10 @@ export const run = (
         continue
       }
 
-      if (isStable && renewals === 0) backoff.reset()
+      // A device says early that there is a network: what fails then is soon tried again.
+      const isChanged = demand.changes() !== changes
+      changes = demand.changes()
+      if (isChanged || (isStable && renewals === 0)) backoff.reset()
       renewals = mayRenew ? renewals + 1 : 0
       // One that answered, and did not last, is tried again at once, and then no more.
       const isFirst = isStable || (worked === "answered" && failures === 0)

@@ -52,6 +52,41 @@ describe("Device", () => {
     }).pipe(halfway)
   )
 
+  it.scoped("[CLIENT-15] a network that is told of too early is soon tried again", () =>
+    Effect.gen(function* () {
+      for (const what of ["online", "awake"] as const) {
+        const { device, signal } = makeDevice()
+        const { client, server } = yield* makeClient({ device })
+        /** The latest attempt fails, and the next one comes after so many ms. */
+        const fail = (millis: number) =>
+          Effect.gen(function* () {
+            const before = server.sockets.length
+            server.latest.hangUp()
+            yield* advance(millis - 1)
+            expect(server.sockets).toHaveLength(before)
+            yield* advance(1)
+            expect(server.sockets).toHaveLength(before + 1)
+          })
+        yield* client.reconnect
+        yield* settle
+        for (const millis of [125, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000])
+          yield* fail(millis)
+        server.latest.hangUp()
+        yield* settle
+        yield* signal(what)
+        for (const millis of [125, 250, 500]) yield* fail(millis)
+        // While an attempt is under way, too: it is followed by one at once, and by the first wait.
+        for (const millis of [1_000, 2_000, 4_000]) yield* fail(millis)
+        yield* signal(what)
+        const before = server.sockets.length
+        server.latest.hangUp()
+        yield* settle
+        expect(server.sockets).toHaveLength(before + 1)
+        yield* fail(250)
+      }
+    }).pipe(halfway)
+  )
+
   it.scoped("[CLIENT-15] a connection is asked at once, whatever has happened", () =>
     Effect.gen(function* () {
       for (const what of ["online", "offline", "awake"] as const) {
