@@ -106,11 +106,8 @@ export const open = (options: {
 }): Effect.Effect<Opened, SyncSocket.ConnectionEnd, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
     const within = options.timings.openWithin
-    const credentials = yield* options.destination.pipe(
-      // One that cannot be interrupted is left to itself.
-      Effect.disconnect,
-      Effect.timeoutFail({ duration: within, onTimeout: () => "the payload took too long" }),
-      Effect.mapError((reason) => SyncSocket.lost(reason, { broken: true }))
+    const credentials = yield* Effect.mapError(options.destination, (reason) =>
+      SyncSocket.lost(reason, { broken: true })
     )
     const socket = yield* SyncSocket.open({ ...credentials, within })
     if (options.isProven) {

@@ -82,8 +82,10 @@ export const run = (
     const scope = yield* Effect.scope
     const construct = yield* Socket.WebSocketConstructor
     let failures = 0
-    /** Attempts in a row with a payload made anew, because the one before has ended. */
+    /** Attempts since a connection has lasted with a payload made anew, because the one before has ended. */
     let renewals = 0
+    /** Whether the server has let this client in, and has not refused it since. */
+    let admitted = false
     let changes = 0
     let warned = false
     let isOnline = false
@@ -212,18 +214,22 @@ export const run = (
         if (http !== undefined) continue
       }
 
-      // The credentials of a connection that worked have ended: there may be others by now, or soon.
+      // The credentials of who was let in before have ended, maybe while there was no network: there may be others
+      // by now, or soon.
       const isStable = worked === "lasted"
       if (isStable) renewals = 0
+      if (worked !== "no") admitted = true
       const mayRenew =
         isFresh
         && end.code === Closing.CloseCode.unauthorized
-        && (renewals > 0 ? renewals < MAX_RENEWALS : worked !== "no")
+        && admitted
+        && renewals < MAX_RENEWALS
       if (Closing.isRefusal(end.code) && !mayRenew) {
         // Who has asked for another attempt meanwhile has mended something, it may be; the network has not.
         if (demand.asked() === asked) go.unsafeClose()
         failures = 0
         renewals = 0
+        admitted = false
         warned = true
         backoff.reset()
         yield* board.setState({ _tag: "Refused", since: now, code: end.code, reason })
@@ -243,8 +249,8 @@ export const run = (
       // A device says early that there is a network: what fails then is soon tried again.
       const isChanged = demand.changes() !== changes
       changes = demand.changes()
-      if (isChanged || (isStable && renewals === 0)) backoff.reset()
-      renewals = mayRenew ? renewals + 1 : 0
+      if (isChanged || isStable || (mayRenew && renewals === 0)) backoff.reset()
+      if (mayRenew) renewals += 1
       // One that answered, and did not last, is tried again at once, and then no more.
       const isFirst = isStable || (worked === "answered" && failures === 0)
       failures = isStable || mayRenew ? 0 : failures + 1

@@ -22,6 +22,7 @@ import * as Demand from "./Demand.ts"
 import * as Device from "./Device.ts"
 import type { Exchange, Wire } from "./Exchange.ts"
 import type * as HttpSocket from "./HttpSocket.ts"
+import { shared } from "./internal/shared.ts"
 import * as OpenPull from "./OpenPull.ts"
 import type * as PendingPush from "./PendingPush.ts"
 import * as Pushing from "./Pushing.ts"
@@ -182,9 +183,12 @@ export const make = (
     // While a connection is renewed there are two payloads.
     let secrets: ReadonlyArray<Credentials.Credentials> = []
     const hide = (text: string) => secrets.reduce((text, { hide }) => hide(text), text)
-    const destination = Effect.tap(Credentials.take(options), (credentials) => {
-      secrets = [credentials, ...secrets.slice(0, 1)]
-    })
+    const destination = yield* shared(
+      Effect.tap(Credentials.take(options), (credentials) => {
+        secrets = [credentials, ...secrets.slice(0, 1)]
+      }),
+      { within: timings.openWithin, onTimeout: () => "the payload took too long" }
+    )
 
     let lastId = 0
     const pulls = new Set<OpenPull.OpenPull>()

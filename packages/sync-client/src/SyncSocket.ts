@@ -164,8 +164,7 @@ export const open = (options: {
 /** Whatever the types say: React Native's may have neither a code nor a reason where the network has failed. */
 type Closed = { readonly [Key in "code" | "reason"]?: unknown }
 
-const codeOf = ({ code }: Closed): number =>
-  typeof code === "number" && Number.isInteger(code) && code > 0 ? code : LOST
+const codeOf = ({ code }: Closed): number => (typeof code === "number" && code > 0 ? code : LOST)
 
 const describe = (code: number, { reason }: Closed): string =>
   typeof reason === "string" && reason !== ""

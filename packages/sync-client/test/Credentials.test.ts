@@ -2,7 +2,16 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Option, Stream } from "effect"
 import type { Credentials, SyncStatus } from "../src/index.ts"
 import { SyncClient } from "../src/index.ts"
-import { advance, answer, makeClient, makeOnline, makeServer, page, settle } from "./TestSocket.ts"
+import {
+  advance,
+  answer,
+  halfway,
+  makeClient,
+  makeOnline,
+  makeServer,
+  page,
+  settle
+} from "./TestSocket.ts"
 import type { TestServer, TestSocket } from "./TestSocket.ts"
 
 /** The payload that a connection was opened with, and those that its requests claim. */
@@ -131,6 +140,79 @@ describe("the payload of a connection", () => {
       }
       expect(server.sockets.length).toBeLessThan(10)
       expect(yield* client.status.get).toMatchObject({ _tag: "Refused" })
+    })
+  )
+
+  it.scoped("[CLIENT-13] that has ended while there was no network is made anew as well", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const { client, server } = yield* makeOnline({
+        payload: () => ({ token: `token-${++made}` })
+      })
+      yield* advance("1 minute")
+      // The network is gone, for some time.
+      for (const millis of [0, 125, 250, 500, 1_000, 2_000]) {
+        const before = server.sockets.length
+        server.latest.hangUp()
+        yield* advance(millis)
+        expect(server.sockets).toHaveLength(before + 1)
+      }
+      // It is back. What the app makes first is what it had.
+      server.latest.hangUp(4401, "the credentials have expired")
+      yield* settle
+      expect(yield* client.status.get).toMatchObject({ _tag: "Waiting" })
+      yield* advance("1 second")
+      yield* answer(server)
+      expect(payloads(server.latest).url).toEqual({ token: `token-${made}` })
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+    }).pipe(halfway)
+  )
+
+  it.scoped("[CLIENT-6][CLIENT-13] of who was never let in is not made anew", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makeClient({ payload: () => ({ token: "no" }) })
+      for (const attempts of [1, 2]) {
+        yield* client.reconnect
+        yield* advance("1 second")
+        server.latest.hangUp(4401, "who are you?")
+        yield* advance("1 minute")
+        expect(server.sockets).toHaveLength(attempts)
+        expect(yield* client.status.get).toMatchObject({ _tag: "Refused" })
+      }
+    })
+  )
+
+  it.scoped("[CLIENT-13] is not asked for twice at a time", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const waiting: Array<(payload: unknown) => void> = []
+      const { server, socket } = yield* makeOnline({
+        payload: () => {
+          asked += 1
+          return asked === 1
+            ? { token: "first", expiresAt: 60_000 }
+            : new Promise((resolve) => waiting.push(resolve))
+        }
+      })
+      // It is about to end, and another one on its way, as the connection is lost.
+      yield* advance("31 seconds")
+      expect(asked).toBe(2)
+      socket.hangUp()
+      yield* advance("1 second")
+      expect(asked).toBe(2)
+      expect(server.sockets).toHaveLength(1)
+      waiting[0]?.({ token: "second" })
+      yield* settle
+      expect(payloads(yield* answer(server)).url).toEqual({ token: "second" })
+      // One that never comes is asked for again.
+      server.latest.hangUp()
+      yield* advance("9 seconds")
+      expect(asked).toBe(3)
+      yield* advance("2 seconds")
+      expect(asked).toBe(4)
+      waiting[2]?.({ token: "fourth" })
+      yield* settle
+      expect(payloads(server.latest).url).toEqual({ token: "fourth" })
     })
   )
 
