@@ -6,6 +6,7 @@
 import type { DurableObjectNamespace, Rpc } from "@cloudflare/workers-types"
 import type { Handshake } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -51,6 +52,27 @@ export class CloudflareEnv extends Context.Tag("@tidelog/sync-worker/CloudflareE
   CloudflareEnv,
   object
 >() {}
+
+/**
+ * The texts, numbers and booleans that are bound, secrets among them, for `Config`: provide it to a Layer that
+ * reads `Config.redacted("SYNC_TOKEN")`, which then fails where there is none.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfigProvider: Layer.Layer<never, never, CloudflareEnv> = Layer.unwrapEffect(
+  Effect.map(CloudflareEnv, (env) =>
+    Layer.setConfigProvider(
+      ConfigProvider.fromMap(
+        new Map(
+          Object.entries(env).flatMap(([name, value]: readonly [string, unknown]) =>
+            ["string", "number", "boolean"].includes(typeof value) ? [[name, String(value)]] : []
+          )
+        )
+      )
+    )
+  )
+)
 
 const isDatabase = (value: unknown): value is Database =>
   Predicate.hasProperty(value, "prepare") && Predicate.hasProperty(value, "batch")

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { describePlace } from "./internal/describe.ts"
-import { runUserCode } from "./internal/userCode.ts"
+import { runRule, runUserCode } from "./internal/userCode.ts"
 
 /**
  * The client did not show who it is, or not convincingly. Its socket is closed with 4401 and
@@ -101,7 +101,8 @@ type Identity = NonNullable<unknown> | null | undefined | void
  * the client to the hooks, as JSON, or nothing. An `expiresAt` in it (milliseconds since the epoch, a
  * Date, or an ISO string) is when the connection ends. It refuses by throwing, rejecting or failing
  * with `Unauthorized` or `Forbidden`, and puts off with `AuthUnavailable`, as it does by taking more
- * than 10 s. Any other error, and any defect, refuses with 4401, and keeps its words to the server's log.
+ * than 10 s. Any other error, and any defect, refuses with 4401, and keeps its words to the server's log;
+ * so does an answer of `false`, an error or a `Response`, which has no words.
  *
  * `R`: the services that its Effect needs. `Payload`: what the payload is decoded to, if it is.
  *
@@ -161,7 +162,7 @@ export const authorise = <R = never>(
   payload: unknown,
   context: AuthContext
 ): Effect.Effect<unknown, AuthError, R> =>
-  runUserCode<unknown, R>(() => validatePayload(payload, context)).pipe(
+  runRule<unknown, R>(() => validatePayload(payload, context)).pipe(
     Effect.catchTags({
       UserCodeFailure: ({ error }) => notAccepted(error, Cause.fail(error)),
       // An error of ours holds nothing that its client may not read, however it was thrown.

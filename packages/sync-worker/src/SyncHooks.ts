@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import type { Session } from "./Connection.ts"
 import * as Background from "./internal/background.ts"
 import { annotateOwner } from "./internal/owner.ts"
-import { runUserCode, wordsOf } from "./internal/userCode.ts"
+import { runRule, runUserCode, wordsOf } from "./internal/userCode.ts"
 import type { UserCodeError, UserResult } from "./internal/userCode.ts"
 
 /**
@@ -209,7 +209,7 @@ export const layer = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes =
 const toRule =
   <Request, R>(name: string, hook: Hook<Request, R>, context: Context.Context<R>) =>
   (request: Request, session: Session): Effect.Effect<void, HookRefusal | HookTimeout> =>
-    runUserCode(() => hook(request, toHook(session))).pipe(
+    runRule(() => hook(request, toHook(session))).pipe(
       Effect.provide(context),
       Effect.catchTags({
         UserCodeFailure: ({ error }) => new HookRefusal({ message: wordsOf(error) ?? WORDLESS }),

@@ -80,6 +80,14 @@ const dying: ReadonlyArray<readonly [string, Hook, string]> = [
   ["a generator that nobody runs", () => Object((function* () {})()), "function*"]
 ]
 
+/** They mean no, and have no words for it. */
+const wordless: ReadonlyArray<readonly [string, Hook, string]> = [
+  ["a Promise of false", () => late(false), "throws or fails"],
+  ["a function that answers an error", () => Object(new Error("not yours")), "throws or fails"],
+  ["a Promise of a Response", () => late(new Response("no")), "throws or fails"],
+  ["an Effect of false", () => Effect.succeed(false), "throws or fails"]
+]
+
 /** What a pull and a push end with, and what is stored. */
 const tryBoth = Effect.gen(function* () {
   const { stored } = yield* TestLog.TestLog
@@ -144,30 +152,32 @@ describe("rules", () => {
     })
   )
 
-  it.effect.each(dying)("[HOOK-7] %s refuses, and keeps its words to the log", ([, hook, words]) =>
-    Effect.gen(function* () {
-      const log = makeLog()
-      const mistaken = "the server made a mistake in its own rules"
-      const ended = yield* Effect.provide(
-        tryBoth,
-        Layer.provideMerge(layer(onBoth(hook)), log.layer)
-      )
-      expect(ended).toEqual({
-        pull: [Frames.refused("PullRejected", mistaken)],
-        push: [Frames.refused("PushRejected", mistaken)],
-        stored: []
+  it.effect.each([...dying, ...wordless])(
+    "[HOOK-7] %s refuses, and keeps its words to the log",
+    ([, hook, words]) =>
+      Effect.gen(function* () {
+        const log = makeLog()
+        const mistaken = "the server made a mistake in its own rules"
+        const ended = yield* Effect.provide(
+          tryBoth,
+          Layer.provideMerge(layer(onBoth(hook)), log.layer)
+        )
+        expect(ended).toEqual({
+          pull: [Frames.refused("PullRejected", mistaken)],
+          push: [Frames.refused("PushRejected", mistaken)],
+          stored: []
+        })
+        const line = {
+          level: "ERROR",
+          storeId: Frames.STORE_ID,
+          connectionId: expect.stringMatching(/^c\d+$/),
+          cause: expect.stringContaining(words)
+        }
+        expect(log.about("failed")).toEqual([
+          { ...line, message: "onPull failed" },
+          { ...line, message: "onPush failed" }
+        ])
       })
-      const line = {
-        level: "ERROR",
-        storeId: Frames.STORE_ID,
-        connectionId: expect.stringMatching(/^c\d+$/),
-        cause: expect.stringContaining(words)
-      }
-      expect(log.about("failed")).toEqual([
-        { ...line, message: "onPull failed" },
-        { ...line, message: "onPush failed" }
-      ])
-    })
   )
 
   it.effect("[HAND-6][HOOK-1] learn who it is from the session, and what from the request", () =>

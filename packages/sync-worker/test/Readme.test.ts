@@ -63,4 +63,14 @@ describe("each way to use it", () => {
     },
     30_000
   )
+
+  it("[AUTH-6] lets nobody in where its secret is not set", async () => {
+    const { code } = whole.find(({ code }) => code.includes("SYNC_TOKEN")) ?? { code: "" }
+    const { stop, url } = await startServer({ code }, { d1Databases: ["EVENTS"] })
+    for (const authToken of ["", "undefined", "readme"]) {
+      const client = await WireClient.connect(url, "readme", { authToken })
+      expect(await client.closed).toMatchObject({ code: 1013 })
+    }
+    await stop()
+  })
 })

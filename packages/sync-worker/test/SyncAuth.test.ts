@@ -105,6 +105,24 @@ describe("authorise", () => {
     })
   )
 
+  it.effect.each<readonly [string, ValidatePayload]>([
+    ["false", () => false],
+    ["a promised false", async () => false],
+    ["an Effect of false", () => Effect.succeed(false)],
+    ["an error", () => new Error("no")],
+    ["a Response", async () => new Response("no", { status: 401 })],
+    ["an error of ours", () => unauthorized],
+    ["what did not decode", () => Schema.decodeUnknownEither(Schema.Number)("no")],
+    ["nothing found", () => Option.none()]
+  ])("[AUTH-1] a rule that answers %s lets nobody in, behind a schema neither", ([, rule]) =>
+    Effect.gen(function* () {
+      for (const each of [rule, withSchema(Schema.Unknown, rule)]) {
+        expect(yield* tryWith(each)).toMatchObject(Either.left({ _tag: "Unauthorized" }))
+      }
+      expect(yield* tryWith(() => true)).toEqual(Either.right(true))
+    })
+  )
+
   it.effect.each(refusing)("[AUTH-2] %s does the same behind a schema", ([, rule]) =>
     Effect.gen(function* () {
       const through = (error: Error) => tryWith(withSchema(Schema.Unknown, rule(error)))

@@ -124,6 +124,38 @@ it("[LIMIT-4] a Worker takes the limits that its object is told", () => {
   makeWorker({ limits: { maxConnections: 10 } })
 })
 
+it("[AUTH-1][HOOK-7] a rule that only answers no is not taken, and one of no known type is", () => {
+  const answer = (): boolean => false
+  const parse = (payload: unknown) => JSON.parse(String(payload))
+  for (const worker of [
+    makeWorker({ validatePayload: (payload) => parse(payload) }),
+    makeWorker({
+      validatePayload: async (payload) => {
+        const claims = parse(payload)
+        return claims
+      }
+    }),
+    makeWorker({ validatePayload: () => true as const }),
+    // @ts-expect-error: that false is a refusal, its client is not told.
+    makeWorker({ validatePayload: answer }),
+    // @ts-expect-error: nor later.
+    makeWorker({ validatePayload: async () => answer() }),
+    // @ts-expect-error: nor by an Effect.
+    makeWorker({ validatePayload: () => Effect.sync(answer) }),
+    // @ts-expect-error: nor is an error that is not thrown.
+    makeWorker({ validatePayload: (payload) => (payload === 1 ? { user: 1 } : new Error("no")) })
+  ]) {
+    expect(worker.fetch).toBeTypeOf("function")
+  }
+  for (const define of [
+    () => make({ onPush: ({ batch }) => parse(batch) }),
+    // @ts-expect-error: that it is a refusal, its client is not told.
+    () => make({ onPush: () => Effect.sync(answer) })
+  ]) {
+    expect(define).toThrow("workerd")
+  }
+})
+
 describe("[HOOK-5][AUTH-1] `services` beside functions that use their parameters", () => {
   class Rules extends Context.Tag("test/Rules")<
     Rules,

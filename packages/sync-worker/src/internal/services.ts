@@ -11,20 +11,35 @@ export interface ServicesOption<S, E, Given> {
 
 /**
  * Asks for `services` that have what the functions need, whose results are `A`, and for none if they need
- * nothing. What a function returns is inferred first, by itself: a condition on what it needs, in the place
- * where that is inferred, would be decided before its parameters have types.
+ * nothing; and takes no function that may answer with a no that says nothing (see `runRule`). What a function
+ * returns is inferred first, by itself: a condition on what it needs, in the place where that is inferred,
+ * would be decided before its parameters have types.
  */
-export type Enough<A, S, Given> = [Needs<A>] extends [S]
+export type Enough<A, S, Given> =
+  IsAny<Awaited<A>> extends true
+    ? unknown
+    : HasServices<Needs<Awaited<A>>, S, Given> & NoSilentNo<Answer<Awaited<A>>>
+
+type HasServices<Needed, S, Given> = [Needed] extends [S]
   ? unknown
-  : { readonly services: Layer.Layer<Needs<A>, unknown, Given> }
+  : { readonly services: Layer.Layer<Needed, unknown, Given> }
+
+type NoSilentNo<A> = [Extract<A, SilentNo>] extends [never]
+  ? unknown
+  : IsAny<A> extends true
+    ? unknown
+    : { readonly "to refuse, throw or fail: what is only returned is no word for a client": never }
+
+/** What says no to its reader, and nothing to a client. */
+type SilentNo = false | Error
+
+type IsAny<A> = 0 extends 1 & A ? true : false
 
 /** What a result needs, if it is an Effect. */
-type Needs<A> =
-  Awaited<A> extends infer B
-    ? B extends Effect.Effect<unknown, unknown, infer R>
-      ? R
-      : never
-    : never
+type Needs<A> = A extends Effect.Effect<unknown, unknown, infer R> ? R : never
+
+/** What a result comes to. */
+type Answer<A> = A extends Effect.Effect<infer B, unknown, unknown> ? B : A
 
 /** Gives a Layer what it needs. Without `services` it needs nothing: see `Enough`. */
 export const provideServices = <A, S, E, Given>(

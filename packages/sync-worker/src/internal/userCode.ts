@@ -43,6 +43,26 @@ export const runUserCode = <A, R = never>(
     )
   )
 
+/**
+ * As `runUserCode`, for a function that may say no. To answer `false`, an error or a `Response` is meant as a no,
+ * and is one; but it has no words for a client, so it counts as a defect.
+ */
+export const runRule = <A, R = never>(
+  evaluate: () => UserResult<A, R>
+): Effect.Effect<A, UserCodeError, R> =>
+  Effect.filterOrElse(
+    runUserCode(evaluate),
+    (answer) => !isSilentNo(answer),
+    () => new UserCodeDefect({ cause: Cause.die(new TypeError(SILENT_NO)) })
+  )
+
+const isSilentNo = (answer: unknown): boolean =>
+  answer === false || answer instanceof Error || answer instanceof Response
+
+const SILENT_NO =
+  "to refuse, a rule throws or fails, with what its client may read. That it returned false, an error or a"
+  + " Response was taken as a refusal without words"
+
 /** Until there is a value: also what a Promise brings may be an Effect, by an `async` before it. */
 const settle = <A, R>(result: UserResult<A, R>): Effect.Effect<A, UserCodeFailure, R> => {
   // @effect-diagnostics-next-line anyUnknownInErrorContext:off
