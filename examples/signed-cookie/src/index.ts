@@ -45,7 +45,7 @@ export class SyncBackendDO extends makeDurableObjectFromLayer(
   SyncServer.layer.pipe(
     Layer.provide(Shards.layer),
     Layer.provide(Layer.provide(hooks, Audit.layer)),
-    Layer.provideMerge(Limits.Limits.layer({ maxBatchEvents: 500 })),
+    Layer.provide(Limits.layer({ maxBatchEvents: 500 })),
     Layer.provide(Logger.json)
   )
 ) {}

@@ -91,94 +91,103 @@ const limit = (name: string, otherwise: number): Config.Config<number> =>
   )
 
 /**
- * What an endpoint takes at once. `defaults` are the protocol's own; `layer` and `layerConfig` change
- * them.
+ * The protocol's own.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const defaults: LimitsService = {
+  maxFrameBytes: 2 * 1024 * 1024,
+  maxEventBytes: 1_800_000,
+  maxBatchEvents: 1_000,
+  maxPageEvents: 1_000,
+  maxPageBytes: 900_000,
+  maxStoreIdLength: 256,
+  maxPayloadBytes: 10_000,
+  maxSubscriptions: 16,
+  maxChunksInFlight: 16,
+  catchUpBytesPerSecond: 500_000,
+  maxSockets: 10_000,
+  framesPerSecond: 200,
+  frameBurst: 10_000,
+  eventsPerSecond: 1_000,
+  eventBurst: 100_000,
+  pullDeadline: 60_000
+}
+
+/**
+ * What an endpoint takes at once: the defaults, if no layer says another thing. Its layers: `layer` and
+ * `layerConfig`.
  *
  * @since 0.1.0
  * @category tags
  */
-export class Limits extends Context.Tag("@tidelog/sync-protocol/Limits")<Limits, LimitsService>() {
-  /** @since 0.1.0 */
-  static readonly defaults: LimitsService = {
-    maxFrameBytes: 2 * 1024 * 1024,
-    maxEventBytes: 1_800_000,
-    maxBatchEvents: 1_000,
-    maxPageEvents: 1_000,
-    maxPageBytes: 900_000,
-    maxStoreIdLength: 256,
-    maxPayloadBytes: 10_000,
-    maxSubscriptions: 16,
-    maxChunksInFlight: 16,
-    catchUpBytesPerSecond: 500_000,
-    maxSockets: 10_000,
-    framesPerSecond: 200,
-    frameBurst: 10_000,
-    eventsPerSecond: 1_000,
-    eventBurst: 100_000,
-    pullDeadline: 60_000
-  }
+export class Limits extends Context.Reference<Limits>()("@tidelog/sync-protocol/Limits", {
+  defaultValue: () => defaults
+}) {}
 
-  /**
-   * The defaults, with some of them changed. `Infinity` is no limit. Throws a `RangeError` if one of them
-   * is neither that nor a positive integer: it would be another limit than was meant, or none.
-   *
-   * @since 0.1.0
-   */
-  static readonly from = (changes: LimitChanges = {}): LimitsService =>
-    Record.map(Limits.defaults, (otherwise, name) => {
-      const value = changes[name] ?? otherwise
-      if (name === "maxSubscriptions" && value > MAX_SUBSCRIPTIONS) {
-        throw new RangeError(
-          `limits.maxSubscriptions has to be at most ${MAX_SUBSCRIPTIONS}, and is ${value}: a sleeping socket keeps them all`
-        )
-      }
-      if (isLimitOrNone(value)) return value
-      throw new RangeError(`limits.${name} has to be a positive integer, and is ${value}`)
-    })
-
-  /**
-   * The same, as a Layer. Throws as well, when it is called.
-   *
-   * @since 0.1.0
-   */
-  static readonly layer = (changes: LimitChanges = {}): Layer.Layer<Limits> =>
-    Layer.succeed(Limits, Limits.from(changes))
-
-  /**
-   * The limits as configuration, each a positive integer under its own name, the default where it
-   * is not set. A value that is no such number fails: a mistyped limit is not silently another one.
-   *
-   * @since 0.1.0
-   */
-  static readonly config: Config.Config<LimitsService> = Config.all({
-    maxFrameBytes: limit("TIDELOG_MAX_FRAME_BYTES", Limits.defaults.maxFrameBytes),
-    maxEventBytes: limit("TIDELOG_MAX_EVENT_BYTES", Limits.defaults.maxEventBytes),
-    maxBatchEvents: limit("TIDELOG_MAX_BATCH_EVENTS", Limits.defaults.maxBatchEvents),
-    maxPageEvents: limit("TIDELOG_MAX_PAGE_EVENTS", Limits.defaults.maxPageEvents),
-    maxPageBytes: limit("TIDELOG_MAX_PAGE_BYTES", Limits.defaults.maxPageBytes),
-    maxStoreIdLength: limit("TIDELOG_MAX_STORE_ID_LENGTH", Limits.defaults.maxStoreIdLength),
-    maxPayloadBytes: limit("TIDELOG_MAX_PAYLOAD_BYTES", Limits.defaults.maxPayloadBytes),
-    maxSubscriptions: limit("TIDELOG_MAX_SUBSCRIPTIONS", Limits.defaults.maxSubscriptions),
-    maxChunksInFlight: limit("TIDELOG_MAX_CHUNKS_IN_FLIGHT", Limits.defaults.maxChunksInFlight),
-    catchUpBytesPerSecond: limit(
-      "TIDELOG_CATCH_UP_BYTES_PER_SECOND",
-      Limits.defaults.catchUpBytesPerSecond
-    ),
-    maxSockets: limit("TIDELOG_MAX_SOCKETS", Limits.defaults.maxSockets),
-    framesPerSecond: limit("TIDELOG_FRAMES_PER_SECOND", Limits.defaults.framesPerSecond),
-    frameBurst: limit("TIDELOG_FRAME_BURST", Limits.defaults.frameBurst),
-    eventsPerSecond: limit("TIDELOG_EVENTS_PER_SECOND", Limits.defaults.eventsPerSecond),
-    eventBurst: limit("TIDELOG_EVENT_BURST", Limits.defaults.eventBurst),
-    pullDeadline: limit("TIDELOG_PULL_DEADLINE", Limits.defaults.pullDeadline)
+/**
+ * The defaults, with some of them changed. `Infinity` is no limit. Throws a `RangeError` if one of them
+ * is neither that nor a positive integer: it would be another limit than was meant, or none.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const from = (changes: LimitChanges = {}): LimitsService =>
+  Record.map(defaults, (otherwise, name) => {
+    const value = changes[name] ?? otherwise
+    if (name === "maxSubscriptions" && value > MAX_SUBSCRIPTIONS) {
+      throw new RangeError(
+        `limits.maxSubscriptions has to be at most ${MAX_SUBSCRIPTIONS}, and is ${value}: a sleeping socket keeps them all`
+      )
+    }
+    if (isLimitOrNone(value)) return value
+    throw new RangeError(`limits.${name} has to be a positive integer, and is ${value}`)
   })
 
-  /**
-   * The limits that the current `ConfigProvider` names, by default the environment.
-   *
-   * @since 0.1.0
-   */
-  static readonly layerConfig: Layer.Layer<Limits, ConfigError.ConfigError> = Layer.effect(
-    Limits,
-    Limits.config
-  )
-}
+/**
+ * The same, as a Layer. Throws as well, when it is called.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (changes: LimitChanges = {}): Layer.Layer<Limits> =>
+  Layer.succeed(Limits, from(changes))
+
+/**
+ * The limits as configuration, each a positive integer under its own name, the default where it
+ * is not set. A value that is no such number fails: a mistyped limit is not silently another one.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const config: Config.Config<LimitsService> = Config.all({
+  maxFrameBytes: limit("TIDELOG_MAX_FRAME_BYTES", defaults.maxFrameBytes),
+  maxEventBytes: limit("TIDELOG_MAX_EVENT_BYTES", defaults.maxEventBytes),
+  maxBatchEvents: limit("TIDELOG_MAX_BATCH_EVENTS", defaults.maxBatchEvents),
+  maxPageEvents: limit("TIDELOG_MAX_PAGE_EVENTS", defaults.maxPageEvents),
+  maxPageBytes: limit("TIDELOG_MAX_PAGE_BYTES", defaults.maxPageBytes),
+  maxStoreIdLength: limit("TIDELOG_MAX_STORE_ID_LENGTH", defaults.maxStoreIdLength),
+  maxPayloadBytes: limit("TIDELOG_MAX_PAYLOAD_BYTES", defaults.maxPayloadBytes),
+  maxSubscriptions: limit("TIDELOG_MAX_SUBSCRIPTIONS", defaults.maxSubscriptions),
+  maxChunksInFlight: limit("TIDELOG_MAX_CHUNKS_IN_FLIGHT", defaults.maxChunksInFlight),
+  catchUpBytesPerSecond: limit("TIDELOG_CATCH_UP_BYTES_PER_SECOND", defaults.catchUpBytesPerSecond),
+  maxSockets: limit("TIDELOG_MAX_SOCKETS", defaults.maxSockets),
+  framesPerSecond: limit("TIDELOG_FRAMES_PER_SECOND", defaults.framesPerSecond),
+  frameBurst: limit("TIDELOG_FRAME_BURST", defaults.frameBurst),
+  eventsPerSecond: limit("TIDELOG_EVENTS_PER_SECOND", defaults.eventsPerSecond),
+  eventBurst: limit("TIDELOG_EVENT_BURST", defaults.eventBurst),
+  pullDeadline: limit("TIDELOG_PULL_DEADLINE", defaults.pullDeadline)
+})
+
+/**
+ * The limits that the current `ConfigProvider` names: by default the environment, in a Worker what is bound, by
+ * `CloudflareEnv.layerConfigProvider` of `@tidelog/sync-worker`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<Limits, ConfigError.ConfigError> = Layer.effect(
+  Limits,
+  config
+)

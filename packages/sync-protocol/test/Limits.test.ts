@@ -4,13 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { Handshake, Limits as LimitsModule } from "../src/index.ts"
-
-const { Limits } = LimitsModule
+import { Handshake, Limits } from "../src/index.ts"
 
 const configured = (entries: Record<string, string>) =>
   Effect.provide(
-    Limits,
+    Limits.Limits,
     Limits.layerConfig.pipe(
       Layer.provide(
         Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(entries))))
@@ -65,9 +63,10 @@ describe("Limits", () => {
 
   it.effect("layer: the defaults, with some of them changed", () =>
     Effect.gen(function* () {
-      expect(yield* Effect.provide(Limits, Limits.layer())).toStrictEqual(Limits.defaults)
+      expect(yield* Limits.Limits).toStrictEqual(Limits.defaults)
+      expect(yield* Effect.provide(Limits.Limits, Limits.layer())).toStrictEqual(Limits.defaults)
       expect(
-        yield* Effect.provide(Limits, Limits.layer({ maxBatchEvents: 7, maxPageBytes: 8 }))
+        yield* Effect.provide(Limits.Limits, Limits.layer({ maxBatchEvents: 7, maxPageBytes: 8 }))
       ).toStrictEqual({ ...Limits.defaults, maxBatchEvents: 7, maxPageBytes: 8 })
     })
   )

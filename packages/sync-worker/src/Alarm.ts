@@ -26,13 +26,12 @@ export interface AlarmService {
  * @since 0.1.0
  * @category tags
  */
-export class Alarm extends Context.Tag("@tidelog/sync-worker/Alarm")<Alarm, AlarmService>() {
-  /**
-   * No alarm: for a server that never sleeps, and is looked after from outside.
-   *
-   * @since 0.1.0
-   */
-  static readonly layerNone: Layer.Layer<Alarm> = Layer.succeed(Alarm, {
-    wakeBy: () => {}
-  })
-}
+export class Alarm extends Context.Tag("@tidelog/sync-worker/Alarm")<Alarm, AlarmService>() {}
+
+/**
+ * No alarm: for a server that never sleeps, and is looked after from outside.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerNone: Layer.Layer<Alarm> = Layer.succeed(Alarm, { wakeBy: () => {} })

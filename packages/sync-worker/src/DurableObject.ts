@@ -141,8 +141,8 @@ export const makeDurableObject = <
 ): SyncDurableObject =>
   makeDurableObjectFromLayer(
     serverOf(options).pipe(
-      Layer.provide(options === undefined ? SyncHooks.SyncHooks.layerNone : hooksOf<S, E>(options)),
-      Layer.provideMerge(Limits.Limits.layer(options?.limits)),
+      Layer.provide(options === undefined ? SyncHooks.layerNone : hooksOf<S, E>(options)),
+      Layer.provide(Limits.layer(options?.limits)),
       Layer.provide(Logger.json)
     ),
     options

@@ -12,7 +12,7 @@ import type { OpenError } from "./Takeover.ts"
 
 /**
  * The log of the store that `StoreId` names, in a D1 database: a table of its own, and a row in the
- * registry.
+ * registry. Of the official backend it takes over nothing: `CloudflareEnv.layerEventLogD1` does.
  *
  * @since 0.1.0
  * @category layers

@@ -223,8 +223,9 @@ export const answer = (
     known: Frame.Request,
     isAgain: boolean
   ): Effect.fn.Return<Response> {
-    const { limits, server } = live
+    const { server } = live
     const { backendId } = server.admin
+    const { limits } = server
     if (isTooBig(text, limits.maxFrameBytes)) {
       return yield* refuseHttp(413, `a request may have ${limits.maxFrameBytes} bytes`)
     }

@@ -5,7 +5,6 @@
  */
 import type { Handshake } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
-import * as Layer from "effect/Layer"
 
 /**
  * The storeId of the one store that a server instance serves. Bound from outside (the Worker names
@@ -17,8 +16,4 @@ import * as Layer from "effect/Layer"
 export class StoreId extends Context.Tag("@tidelog/sync-worker/StoreId")<
   StoreId,
   Handshake.StoreId
->() {
-  /** @since 0.1.0 */
-  static readonly layer = (storeId: Handshake.StoreId): Layer.Layer<StoreId> =>
-    Layer.succeed(StoreId, storeId)
-}
+>() {}

@@ -123,7 +123,7 @@ export const make = <E>(options: {
     grant: Grant.Grant,
     request: Request
   ) {
-    const { limits } = live
+    const { limits } = live.server
     const session = yield* sessionOf(grant, request)
     if (session === undefined) {
       return yield* refuse(grant, "internalError", "the server made a mistake")

@@ -129,7 +129,7 @@ export interface SyncAuthService {
 }
 
 /**
- * The authorisation of connections. Its layers: `layerNone`, and `SyncAuth.layer` by a rule of the app's.
+ * The authorisation of connections. Its layers: `layerNone`, and `layer` by a rule of the app's.
  *
  * @since 0.1.0
  * @category tags
@@ -137,16 +137,17 @@ export interface SyncAuthService {
 export class SyncAuth extends Context.Tag("@tidelog/sync-worker/SyncAuth")<
   SyncAuth,
   SyncAuthService
->() {
-  /**
-   * Everyone may connect, and nobody has an identity.
-   *
-   * @since 0.1.0
-   */
-  static readonly layerNone: Layer.Layer<SyncAuth> = Layer.succeed(this, {
-    authorise: () => Effect.void
-  })
-}
+>() {}
+
+/**
+ * Everyone may connect, and nobody has an identity.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerNone: Layer.Layer<SyncAuth> = Layer.succeed(SyncAuth, {
+  authorise: () => Effect.void
+})
 
 /** How long a rule may take: its client waits for an open socket. */
 const DEADLINE = "10 seconds"

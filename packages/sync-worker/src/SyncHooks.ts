@@ -131,7 +131,7 @@ export interface SyncHooksService {
 }
 
 /**
- * The app's own rules and reactions. Its layers: `layerNone`, and `SyncHooks.layer` of some hooks.
+ * The app's own rules and reactions. Its layers: `layerNone`, and `layer` of some hooks.
  *
  * @since 0.1.0
  * @category tags
@@ -139,14 +139,7 @@ export interface SyncHooksService {
 export class SyncHooks extends Context.Tag("@tidelog/sync-worker/SyncHooks")<
   SyncHooks,
   SyncHooksService
->() {
-  /**
-   * No rules: everything is allowed.
-   *
-   * @since 0.1.0
-   */
-  static readonly layerNone: Layer.Layer<SyncHooks> = Layer.suspend(() => layer({}))
-}
+>() {}
 
 /** How long a hook may take. Pushes of a store wait for one another, and so for its rule. */
 const DEADLINE = "10 seconds"
@@ -205,6 +198,14 @@ export const layer = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes =
   options: HookOptions<RPush, RPull, RPushRes, RPullRes>
 ): Layer.Layer<SyncHooks, never, RPush | RPull | RPushRes | RPullRes> =>
   Layer.scoped(SyncHooks, make(options))
+
+/**
+ * No rules: everything is allowed.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerNone: Layer.Layer<SyncHooks> = layer({})
 
 const toRule =
   <Request, R>(name: string, hook: Hook<Request, R>, context: Context.Context<R>) =>

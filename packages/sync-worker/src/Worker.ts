@@ -107,7 +107,7 @@ export const handleWebSocket: {
     | (RuleOptions<Payload, Encoded, A, S, E> & { readonly layer?: undefined })
     | LayerOptions<E>
 ): Promise<Response> => {
-  if (options === undefined) return handleWith(SyncAuth.SyncAuth.layerNone, {}, request, env)
+  if (options === undefined) return handleWith(SyncAuth.layerNone, {}, request, env)
   if (options.layer !== undefined) return handleWith(options.layer, options, request, env)
   const layer = provideServices(toLayer(options), shared(options.services))
   return handleWith(layer, options, request, env)
@@ -143,7 +143,7 @@ const toLayer = <Payload, Encoded, A, S, E>(
     return SyncAuth.layer(SyncAuth.withSchema(syncPayloadSchema, validatePayload))
   }
   return validatePayload === undefined
-    ? SyncAuth.SyncAuth.layerNone
+    ? SyncAuth.layerNone
     : // Without a Schema, `Payload` is `unknown`.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       SyncAuth.layer((payload, context) => validatePayload(payload as Payload, context))
@@ -198,7 +198,7 @@ const makeHandler = <E>(
   options: Opening.ConnectOptions
 ): ((request: Request, env: object) => Promise<Response>) => {
   const runtimeOf = builtOf(layer)
-  const limits = Limits.Limits.from(options.limits)
+  const limits = Limits.from(options.limits)
   /** Decides with the services that are built for this `env`. */
   const authorise: Opening.Authorise = (env, payload, context) =>
     Effect.flatMap(runtimeOf(env), (runtime) =>
@@ -293,5 +293,5 @@ export const makeWorker = <Payload = unknown, Encoded = Payload, A = unknown, S 
   options?: RuleOptions<Payload, Encoded, A, S, E> & WorkerOptions & Enough<A, S, CloudflareEnv>
 ): SyncWorker =>
   options === undefined
-    ? makeWorkerFromLayer(SyncAuth.SyncAuth.layerNone)
+    ? makeWorkerFromLayer(SyncAuth.layerNone)
     : makeWorkerFromLayer(provideServices(toLayer(options), options.services), options)

@@ -1,15 +1,14 @@
 /** What one event costs the server, in numbers that are the same on every machine. */
 import { describe, expect, it } from "@effect/vitest"
-import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { vi } from "vitest"
-import { Alarm } from "../src/Alarm.ts"
+import * as Alarm from "../src/Alarm.ts"
 import type { Connection } from "../src/Connection.ts"
 import * as EventLogSql from "../src/EventLogSql.ts"
 import { SqlEngine } from "../src/SqlEngine.ts"
 import { StoreId } from "../src/StoreId.ts"
-import { SyncHooks } from "../src/SyncHooks.ts"
+import * as SyncHooks from "../src/SyncHooks.ts"
 import * as SyncServer from "../src/SyncServer.ts"
 import { startDatabase } from "./support/database.ts"
 import * as Frames from "./support/frames.ts"
@@ -35,8 +34,8 @@ let stores = 0
 const layer = Layer.suspend(() =>
   SyncServer.layer.pipe(
     Layer.provide(EventLogSql.layer),
-    Layer.provide([engine, StoreId.layer(`counts_${++stores}`)]),
-    Layer.provide([SyncHooks.layerNone, Limits.Limits.layer(), Alarm.layerNone])
+    Layer.provide([engine, Layer.succeed(StoreId, `counts_${++stores}`)]),
+    Layer.provide([SyncHooks.layerNone, Alarm.layerNone])
   )
 )
 

@@ -9,9 +9,9 @@ import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
-import { Alarm } from "../src/Alarm.ts"
+import * as Alarm from "../src/Alarm.ts"
 import { EventLog } from "../src/EventLog.ts"
-import { SyncHooks } from "../src/SyncHooks.ts"
+import * as SyncHooks from "../src/SyncHooks.ts"
 import * as SyncServer from "../src/SyncServer.ts"
 import * as Frames from "./support/frames.ts"
 import { TestConnection } from "./support/TestConnection.ts"
@@ -346,7 +346,7 @@ const services = Layer.mergeAll(
   TestLog.layer,
   SyncHooks.layerNone,
   Alarm.layerNone,
-  Limits.Limits.layer({ maxChunksInFlight: WINDOW, maxPageEvents: PAGE })
+  Limits.layer({ maxChunksInFlight: WINDOW, maxPageEvents: PAGE })
 )
 
 it.effect.prop(

@@ -1,12 +1,11 @@
 import { expect, it } from "@effect/vitest"
-import { Limits } from "@tidelog/sync-protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import { Alarm } from "../src/Alarm.ts"
+import * as Alarm from "../src/Alarm.ts"
 import * as LiveServer from "../src/internal/liveServer.ts"
 import { SyncServer } from "../src/SyncServer.ts"
 
@@ -27,10 +26,9 @@ it.effect(
         state: Object.create(null),
         env: {},
         layer: Layer.effect(SyncServer, Effect.zipRight(Service, Effect.fail("no database"))).pipe(
-          Layer.merge(Limits.Limits.layer()),
           Layer.provide(services)
         ),
-        alarm: yield* Effect.provide(Alarm, Alarm.layerNone)
+        alarm: yield* Effect.provide(Alarm.Alarm, Alarm.layerNone)
       })
       const starting = yield* Effect.fork(Effect.flip(start("store")))
       yield* TestClock.adjust("25 seconds")

@@ -1,14 +1,13 @@
 /** What the server asks of its storage. A round trip is what a push waits for. */
 import { describe, expect, it } from "@effect/vitest"
-import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Alarm } from "../src/Alarm.ts"
+import * as Alarm from "../src/Alarm.ts"
 import * as EventLogSql from "../src/EventLogSql.ts"
 import { SqlEngine } from "../src/SqlEngine.ts"
 import * as SqlEngineD1 from "../src/SqlEngineD1.ts"
 import { StoreId } from "../src/StoreId.ts"
-import { SyncHooks } from "../src/SyncHooks.ts"
+import * as SyncHooks from "../src/SyncHooks.ts"
 import * as SyncServer from "../src/SyncServer.ts"
 import type { OpenError } from "../src/Takeover.ts"
 import { startDatabase } from "./support/database.ts"
@@ -38,8 +37,8 @@ const counted = <A, E>(
   })
   const server = SyncServer.layer.pipe(
     Layer.provide(EventLogSql.layer),
-    Layer.provide([engine, StoreId.layer(`roundtrips_${++stores}`)]),
-    Layer.provide([SyncHooks.layerNone, Limits.Limits.layer(), Alarm.layerNone]),
+    Layer.provide([engine, Layer.succeed(StoreId, `roundtrips_${++stores}`)]),
+    Layer.provide([SyncHooks.layerNone, Alarm.layerNone]),
     Layer.fresh
   )
   const trips = () => {

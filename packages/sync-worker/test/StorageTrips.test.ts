@@ -31,7 +31,7 @@ const describeTrips = (name: string, engine: SqlEngineService) => {
   })
   const open = Effect.provide(
     EventLog,
-    EventLogSql.layer.pipe(Layer.provide([counting, StoreId.layer("trips")]), Layer.fresh)
+    EventLogSql.layer.pipe(Layer.provide([counting, Layer.succeed(StoreId, "trips")]), Layer.fresh)
   )
 
   describe(`round trips: ${name}`, () => {

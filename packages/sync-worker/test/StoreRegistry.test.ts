@@ -16,7 +16,7 @@ import { startObjects } from "./support/objectStorage.ts"
 const objects = await startObjects()
 
 const openStore = (storeId: string) =>
-  Effect.provide(EventLog, Layer.provide(EventLogSql.layer, StoreId.layer(storeId)))
+  Effect.provide(EventLog, Layer.provide(EventLogSql.layer, Layer.succeed(StoreId, storeId)))
 
 const describeRegistry = (name: string, engine: Layer.Layer<SqlEngine>) => {
   const layer = Layer.provideMerge(StoreRegistry.layer, engine)

@@ -62,7 +62,7 @@ const describeTakeover = (name: string, engine: SqlEngineService, isShared: bool
     Effect.provide(
       EventLog,
       EventLogSql.layer.pipe(
-        Layer.provide([Layer.succeed(SqlEngine, sql), StoreId.layer(storeId)]),
+        Layer.provide([Layer.succeed(SqlEngine, sql), Layer.succeed(StoreId, storeId)]),
         Layer.provide(
           Layer.succeed(Takeover, { past: undefined, adoption: "proven", isShared, ...takeover })
         ),

@@ -2,13 +2,12 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
-import { Limits } from "@tidelog/sync-protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { Alarm } from "../src/Alarm.ts"
-import { SyncHooks } from "../src/SyncHooks.ts"
+import * as Alarm from "../src/Alarm.ts"
+import * as SyncHooks from "../src/SyncHooks.ts"
 import * as SyncServer from "../src/SyncServer.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Frames from "./support/frames.ts"
@@ -63,7 +62,7 @@ const layer = (baseUrl: string) =>
     Layer.provide(Telemetry.layerEventLog),
     Layer.provideMerge(TestLog.layer),
     Layer.provide(SyncHooks.layerNone),
-    Layer.provide([Limits.Limits.layer(), Alarm.layerNone])
+    Layer.provide(Alarm.layerNone)
   )
 
 /** The time, and how many wait for it. */

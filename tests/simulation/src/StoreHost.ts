@@ -2,7 +2,7 @@
  * One store's server, as the platform runs it: started when it is needed, asleep with its sockets open when
  * nothing happens, gone at any moment. Its storage is slow, fails, and does not always say what it did.
  */
-import { Frame, Limits } from "@tidelog/sync-protocol"
+import { Frame } from "@tidelog/sync-protocol"
 import {
   Alarm,
   type Connection,
@@ -220,8 +220,7 @@ export class StoreHost implements Acceptor {
     )
     const layer = SyncServer.layer.pipe(
       Layer.provide(Layer.effect(EventLog.EventLog, this.#call(incarnation, "open", open))),
-      Layer.provide(SyncHooks.SyncHooks.layerNone),
-      Layer.provide(Limits.Limits.layer()),
+      Layer.provide(SyncHooks.layerNone),
       Layer.provide(Layer.succeed(Alarm.Alarm, { wakeBy }))
     )
     return Effect.map(Layer.buildWithScope(layer, incarnation.scope), (context) =>

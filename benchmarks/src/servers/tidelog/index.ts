@@ -21,7 +21,7 @@ export default benchWorker({
       (storeId) =>
         EventLog.EventLog.pipe(
           Effect.provide(EventLogD1.layer(database)),
-          Effect.provide(StoreId.StoreId.layer(storeId))
+          Effect.provideService(StoreId.StoreId, storeId)
         ),
       { discard: true }
     ).pipe(Effect.runPromise)

@@ -33,7 +33,7 @@ export interface Options {
   readonly secret: string | Redacted.Redacted
 }
 
-const { maxBatchEvents, maxPageBytes } = Limits.Limits.defaults
+const { maxBatchEvents, maxPageBytes } = Limits.defaults
 
 /** The lines of one request of an import: what a store takes at once, in number and in bytes. */
 const batches = Sink.foldWeighted<Chunk.Chunk<string>, string>({

@@ -49,7 +49,15 @@ const HEALTH_DEADLINE = "5 seconds"
 
 const unavailable = (message: string) => new AdminError.StoreUnavailable({ message })
 
-const notConfigured = Effect.suspend(() => unavailable("the storage is not configured"))
+/** For whoever set the Worker up. */
+const logNotConfigured = Effect.logError(
+  "the Worker has no such storage: makeWorker is to be told the `storage` that makeDurableObject is told"
+)
+
+const notConfigured = Effect.zipRight(
+  logNotConfigured,
+  Effect.suspend(() => unavailable("the storage is not configured"))
+)
 
 /** The storage's own words stay in the server's log. */
 const unreadable = (error: StorageError) =>
@@ -208,7 +216,11 @@ export const health = Effect.flatMap(AdminStorage, (storage): Effect.Effect<Heal
     case "PerObject":
       return Effect.succeed({ status: "ok", ...about, storage: "per-object" })
     case "NotConfigured":
-      return Effect.succeed({ status: "degraded", ...about, storage: "not-configured" })
+      return Effect.as(logNotConfigured, {
+        status: "degraded" as const,
+        ...about,
+        storage: "not-configured" as const
+      })
     case "Registry":
       return storage.registry.ping.pipe(
         Effect.timeout(HEALTH_DEADLINE),

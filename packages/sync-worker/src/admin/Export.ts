@@ -12,7 +12,7 @@ import * as AdminError from "../AdminError.ts"
 import * as AdminOperation from "../AdminOperation.ts"
 import { StoreObjects } from "../StoreObjects.ts"
 
-const { maxPageBytes: maxBytes, maxPageEvents: maxEvents } = Limits.Limits.defaults
+const { maxPageBytes: maxBytes, maxPageEvents: maxEvents } = Limits.defaults
 
 type Reading = Effect.Effect<typeof AdminOperation.Lines.Type, AdminError.OperationError>
 

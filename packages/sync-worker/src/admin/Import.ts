@@ -19,7 +19,7 @@ import * as Ndjson from "../internal/ndjson.ts"
 import { StoreObjects } from "../StoreObjects.ts"
 import * as AdminApi from "./AdminApi.ts"
 
-const limits = Limits.Limits.defaults
+const limits = Limits.defaults
 
 /** Bytes of a line. An event may be written with every character escaped, as `\u00e9` is. */
 const MAX_LINE = 4 * limits.maxEventBytes

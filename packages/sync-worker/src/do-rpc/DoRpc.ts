@@ -128,7 +128,7 @@ const open = (
     const live = yield* Effect.mapError(host.activate(session.storeId), ({ reason }) =>
       refused(frame, "StorageUnavailable", reason)
     )
-    const { limits } = live
+    const { limits } = live.server
     if (isTooBig(text, limits.maxFrameBytes)) {
       const message = `a call may have ${limits.maxFrameBytes} bytes`
       return yield* refuse(frame, session, "InvalidRequest", message)

@@ -1,5 +1,5 @@
 import type { DurableObjectState, WebSocket } from "@cloudflare/workers-types"
-import { Handshake, Limits } from "@tidelog/sync-protocol"
+import { Handshake } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ import * as Sockets from "./sockets.ts"
  * @category models
  */
 export type ServerLayer<E = never> = Layer.Layer<
-  SyncServer | Limits.Limits,
+  SyncServer,
   E,
   StoreId | CloudflareEnv | ObjectStorage | Alarm
 >
@@ -49,10 +49,9 @@ export type ObjectState = Pick<
 /** A store's server while it is in memory, with its sockets. */
 export interface LiveServer {
   readonly storeId: Handshake.StoreId
-  readonly runtime: Runtime.Runtime<SyncServer | Limits.Limits>
+  readonly runtime: Runtime.Runtime<SyncServer>
   readonly run: (effect: Effect.Effect<void>) => Promise<void>
   readonly server: SyncServerService
-  readonly limits: Limits.LimitsService
   readonly dispose: Effect.Effect<void>
   /** Those that are open: not those that were closed, and whose other end does not answer. */
   readonly connections: Map<WebSocket, Connection>
@@ -96,7 +95,7 @@ export const start =
       Layer.provide(
         layer,
         Layer.mergeAll(
-          StoreId.layer(storeId),
+          Layer.succeed(StoreId, storeId),
           Layer.succeed(CloudflareEnv, env),
           Layer.succeed(ObjectStorage, state.storage),
           Layer.succeed(Alarm, alarm)
@@ -109,7 +108,6 @@ export const start =
         runtime,
         run: Runtime.runPromise(runtime),
         server: Context.get(runtime.context, SyncServer),
-        limits: Context.get(runtime.context, Limits.Limits),
         dispose: managed.disposeEffect,
         connections: new Map<WebSocket, Connection>()
       })),
@@ -131,8 +129,8 @@ export const start =
 /** Why it takes no more connections just now, if it does not. */
 export const findFull = ({
   connections,
-  limits
-}: Pick<LiveServer, "connections" | "limits">): string | undefined =>
+  server: { limits }
+}: Pick<LiveServer, "connections" | "server">): string | undefined =>
   connections.size >= limits.maxSockets
     ? `the store has ${limits.maxSockets} connections, and takes no more just now`
     : undefined

@@ -19,7 +19,7 @@ export const layer = (options: ServerOptions = {}): Layer.Layer<TestServices, St
   SyncServer.layer.pipe(
     Layer.provideMerge(Layer.merge(TestLog.layer, TestAlarm.layer)),
     Layer.provide(SyncHooks.layer(options)),
-    Layer.provide(Limits.Limits.layer(options.limits))
+    Layer.provide(Limits.layer(options.limits))
   )
 
 /** Declares a test on a new server. */

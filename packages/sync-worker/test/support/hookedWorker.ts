@@ -2,7 +2,6 @@
  * A worker with routes, rules and an identity of its own, composed by hand as far as that shows
  * what happens inside.
  */
-import { Limits } from "@tidelog/sync-protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -43,7 +42,6 @@ const hooks = SyncHooks.layer({
 const server = SyncServer.layer.pipe(
   Layer.provide(CloudflareEnv.layerEventLogD1("DB")),
   Layer.provide(hooks),
-  Layer.provideMerge(Limits.Limits.layer()),
   Layer.provide(countStarts),
   Layer.provide(Logger.json)
 )

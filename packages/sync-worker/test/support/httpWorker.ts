@@ -89,7 +89,7 @@ const log = Layer.effect(
 
 const limits = Layer.unwrapEffect(
   Effect.map(StoreId.StoreId, (storeId) =>
-    Limits.Limits.layer({
+    Limits.layer({
       maxBatchEvents: 100,
       ...(storeId.startsWith("rated")
         ? { frameBurst: 4, framesPerSecond: 1, eventBurst: 5, eventsPerSecond: 1 }
@@ -115,7 +115,7 @@ const hooks = SyncHooks.layer({
 const server = SyncServer.layer.pipe(
   Layer.provide(log),
   Layer.provide(hooks),
-  Layer.provideMerge(limits),
+  Layer.provide(limits),
   Layer.provide(start),
   Layer.provide(Logger.json)
 )

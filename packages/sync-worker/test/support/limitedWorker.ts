@@ -32,7 +32,7 @@ const limitsOf = (storeId: string): Partial<Limits.LimitsService> => {
 }
 
 const limits = Layer.unwrapEffect(
-  Effect.map(StoreId.StoreId, (storeId) => Limits.Limits.layer(limitsOf(storeId)))
+  Effect.map(StoreId.StoreId, (storeId) => Limits.layer(limitsOf(storeId)))
 )
 
 /** As an app may have them: work that goes on beside, and is over. */
@@ -45,7 +45,7 @@ const hooks = SyncHooks.layer({
 const server = SyncServer.layer.pipe(
   Layer.provide(CloudflareEnv.layerEventLogD1("DB")),
   Layer.provide(hooks),
-  Layer.provideMerge(limits),
+  Layer.provide(limits),
   Layer.provide(
     Layer.effectDiscard(Effect.map(StoreId.StoreId, (storeId) => count("starts", storeId)))
   ),

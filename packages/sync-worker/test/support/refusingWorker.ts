@@ -56,8 +56,8 @@ const farewell = Layer.scopedDiscard(
 export class SyncBackendDO extends makeDurableObjectFromLayer(
   SyncServer.layer.pipe(
     Layer.provide(log),
-    Layer.provide(SyncHooks.SyncHooks.layerNone),
-    Layer.provideMerge(Limits.Limits.layer({ maxSockets: 3 })),
+    Layer.provide(SyncHooks.layerNone),
+    Layer.provide(Limits.layer({ maxSockets: 3 })),
     Layer.provide(start),
     Layer.provide(farewell),
     Layer.provide(Logger.json)

@@ -42,7 +42,7 @@ export class StorageDO extends DurableObject<Env> {
   #visit() {
     const log = CloudflareEnv.layerEventLogDurableObject.pipe(
       Layer.provide(Layer.succeed(CloudflareEnv.ObjectStorage, this.ctx.storage)),
-      Layer.provide(StoreId.layer("visited"))
+      Layer.provide(Layer.succeed(StoreId, "visited"))
     )
     const visit = Effect.gen(function* () {
       const { append, backendId, initialHead: head } = yield* EventLog

@@ -38,7 +38,7 @@ export const makeHarness = <E>(
   }: { readonly durable: boolean; readonly layer: Layer.Layer<EventLog, E, StoreId> }
 ): Harness<E> => {
   let stores = 0
-  const open = (storeId: string) => Layer.provide(layer, StoreId.layer(storeId))
+  const open = (storeId: string) => Layer.provide(layer, Layer.succeed(StoreId, storeId))
   const newStoreId = () => `contract_${name.replace(/[^a-z0-9]/gi, "").toLowerCase()}_${stores++}`
   return {
     durable,
