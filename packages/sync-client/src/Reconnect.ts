@@ -5,7 +5,6 @@
  * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
-import * as Closing from "@tidelog/sync-protocol/Closing"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -19,6 +18,7 @@ import type { Demand } from "./Demand.ts"
 import type { HttpFallback } from "./HttpFallback.ts"
 import { remaining } from "./internal/remaining.ts"
 import * as Renewal from "./Renewal.ts"
+import * as Retry from "./Retry.ts"
 import type { StatusBoard } from "./StatusBoard.ts"
 import * as SyncSocket from "./SyncSocket.ts"
 import type { Millis } from "./Timings.ts"
@@ -52,12 +52,6 @@ export interface Reconnect {
   readonly redact: (text: string) => string
 }
 
-/**
- * A token that ends, and the next one, are not always there at one time: the clocks differ. With the waits in
- * between, some seconds.
- */
-const MAX_RENEWALS = 6
-
 /** A connection, with what ends it for good. */
 interface Opened extends Connection.Opened {
   readonly close: Effect.Effect<void>
@@ -81,12 +75,7 @@ export const run = (
     const { backoffMax, renewBefore, returnWithin, spacing } = timings
     const scope = yield* Effect.scope
     const construct = yield* Socket.WebSocketConstructor
-    let failures = 0
-    /** Attempts since a connection has lasted with a payload made anew, because the one before has ended. */
-    let renewals = 0
-    /** Whether the server has let this client in, and has not refused it since. */
-    let admitted = false
-    let changes = 0
+    let attempts = Retry.none
     let warned = false
     let isOnline = false
     let next: Opened | undefined
@@ -169,7 +158,7 @@ export const run = (
         yield* board.setState({
           _tag: "Waiting",
           since: now,
-          attempt: failures + 1,
+          attempt: attempts.failures + 1,
           retryAt,
           reason
         })
@@ -181,6 +170,22 @@ export const run = (
       yield* Effect.raceFirst(Effect.sleep(Math.max(wait, backoffMax)), go.await)
     })
 
+    /** Until the next attempt, in ms. `soonest`: until attempts may follow each other. */
+    const waitOf = (next: Retry.Next, soonest: number): Effect.Effect<number> => {
+      const scheduled = Effect.map(backoff.next, (wait) => wait ?? backoffMax)
+      const noSooner = Effect.map((wait: number) => Math.max(soonest, wait))
+      switch (next) {
+        case "BackOff":
+          return scheduled
+        case "Renew":
+          return noSooner(scheduled)
+        case "Spread":
+          return noSooner(Backoff.upTo(returnWithin))
+        default:
+          return Effect.succeed(soonest)
+      }
+    }
+
     yield* go.await
     while (true) {
       // Whoever asks for a connection while one is being opened gets another attempt if it fails.
@@ -189,7 +194,11 @@ export const run = (
       const startedAt = yield* Clock.currentTimeMillis
       if (next === undefined) {
         options.onRefused(undefined)
-        yield* board.setState({ _tag: "Connecting", since: startedAt, attempt: failures + 1 })
+        yield* board.setState({
+          _tag: "Connecting",
+          since: startedAt,
+          attempt: attempts.failures + 1
+        })
       }
       const outcome = yield* attempt
       next = outcome.next
@@ -214,24 +223,18 @@ export const run = (
         if (http !== undefined) continue
       }
 
-      // The credentials of who was let in before have ended, maybe while there was no network: there may be others
-      // by now, or soon.
-      const isStable = worked === "lasted"
-      if (isStable) renewals = 0
-      if (worked !== "no") admitted = true
-      const mayRenew =
-        isFresh
-        && end.code === Closing.CloseCode.unauthorized
-        && admitted
-        && renewals < MAX_RENEWALS
-      if (Closing.isRefusal(end.code) && !mayRenew) {
+      const retry = Retry.after(attempts, {
+        worked,
+        code: end.code,
+        canRenew: isFresh,
+        changes: demand.changes()
+      })
+      attempts = retry.attempts
+      if (retry.isReset) backoff.reset()
+      if (retry.next === "Refused") {
         // Who has asked for another attempt meanwhile has mended something, it may be; the network has not.
         if (demand.asked() === asked) go.unsafeClose()
-        failures = 0
-        renewals = 0
-        admitted = false
         warned = true
-        backoff.reset()
         yield* board.setState({ _tag: "Refused", since: now, code: end.code, reason })
         options.onRefused({ code: end.code, reason })
         yield* Effect.annotateLogs(Effect.logWarning("sync connection refused"), {
@@ -246,23 +249,8 @@ export const run = (
         continue
       }
 
-      // A device says early that there is a network: what fails then is soon tried again.
-      const isChanged = demand.changes() !== changes
-      changes = demand.changes()
-      if (isChanged || isStable || (mayRenew && renewals === 0)) backoff.reset()
-      if (mayRenew) renewals += 1
-      // One that answered, and did not last, is tried again at once, and then no more.
-      const isFirst = isStable || (worked === "answered" && failures === 0)
-      failures = isStable || mayRenew ? 0 : failures + 1
       const soonest = remaining(spacing, { since: startedAt, now })
-      const wait =
-        failures > 0 && !isFirst
-          ? ((yield* backoff.next) ?? backoffMax)
-          : mayRenew
-            ? Math.max(soonest, (yield* backoff.next) ?? backoffMax)
-            : end.code === SyncSocket.LOST
-              ? soonest
-              : Math.max(soonest, yield* Backoff.upTo(returnWithin))
+      const wait = yield* waitOf(retry.next, soonest)
       if (!warned) {
         warned = true
         yield* Effect.annotateLogs(Effect.logWarning("sync connection lost"), {
