@@ -20,7 +20,7 @@ import * as AdminHandlers from "./admin/AdminHandlers.ts"
 import { layerNotConfigured } from "./AdminStorage.ts"
 import type { AdminStorage } from "./AdminStorage.ts"
 import { CloudflareEnv, layerAdminStorage, layerStoreObjects } from "./CloudflareEnv.ts"
-import type { ObjectsOptions, StorageOption } from "./CloudflareEnv.ts"
+import type { BindingOptions, StorageOption } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
 import { makeOnce } from "./internal/once.ts"
 import type { BuildTimeout } from "./internal/once.ts"
@@ -33,7 +33,7 @@ import { isUpgrade } from "./internal/upgrade.ts"
  * @since 0.1.0
  * @category models
  */
-export interface AdminOptions extends Cors.CorsOptions, ObjectsOptions {
+export interface AdminOptions extends Cors.CorsOptions, BindingOptions {
   /** Where the objects keep the events, as `makeDurableObject` is told. */
   readonly storage?: StorageOption
   /**
@@ -122,7 +122,7 @@ type AnswerOf = (env: object) => Effect.Effect<Runtime.Runtime<Answer>, BuildTim
 
 /** Answers over some storage, built once for each `env`. */
 const makeAnswerOf = (
-  options: ObjectsOptions,
+  options: BindingOptions,
   storage: Layer.Layer<AdminStorage, never, CloudflareEnv>
 ): AnswerOf =>
   makeOnce((env: object) =>
@@ -137,7 +137,7 @@ const makeAnswerOf = (
 
 /** Over a storage of the app's own. Without it there are still answers, and a log that says why. */
 const makeOwnAnswerOf = (
-  options: ObjectsOptions,
+  options: BindingOptions,
   storage: Layer.Layer<AdminStorage, never, CloudflareEnv>
 ): AnswerOf => {
   const answerOf = makeAnswerOf(options, storage)

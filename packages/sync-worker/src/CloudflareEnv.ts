@@ -105,7 +105,7 @@ export const durableObjects = (
  * @since 0.1.0
  * @category models
  */
-export interface ObjectsOptions {
+export interface BindingOptions {
   /**
    * The objects of the stores: the `name` of their binding (`WEBSOCKET_SERVER` if not told), where an
    * object that does not exist yet should live (`locationHint`), and where it must (`jurisdiction`).
@@ -128,7 +128,7 @@ export interface ObjectsOptions {
  */
 export const storeObjects = (
   env: object,
-  { durableObject = {}, syncBackendBinding }: ObjectsOptions
+  { durableObject = {}, syncBackendBinding }: BindingOptions
 ) =>
   Effect.map(
     durableObjects(env, syncBackendBinding ?? durableObject.name ?? "WEBSOCKET_SERVER"),
@@ -255,7 +255,7 @@ const ANSWER_DEADLINE = Duration.seconds(30)
  * @category layers
  */
 export const layerStoreObjects = (
-  options: ObjectsOptions = {}
+  options: BindingOptions = {}
 ): Layer.Layer<StoreObjects, never, CloudflareEnv> =>
   Layer.effect(
     StoreObjects,

@@ -31,7 +31,7 @@ import * as Telemetry from "./Telemetry.ts"
  * @since 0.1.0
  * @category models
  */
-export interface ObjectOptions {
+export interface TransportOptions {
   /**
    * The upgrade request's headers that hooks see in `session.headers`: names, or a function of the
    * request that returns them.
@@ -73,7 +73,7 @@ export interface DurableObjectOptions<
   S = never,
   E = never
 >
-  extends ObjectOptions, ServicesOption<S, E, StoreId | CloudflareEnv> {
+  extends TransportOptions, ServicesOption<S, E, StoreId | CloudflareEnv> {
   /** Before a push is stored. */
   readonly onPush?: (request: Message.PushRequest, session: SyncHooks.HookSession) => APush
   /** Before a pull starts. */
@@ -192,7 +192,7 @@ const serverOf = ({ otel, storage }: Pick<DurableObjectOptions, "otel" | "storag
  */
 export const makeDurableObjectFromLayer = <E>(
   layer: StoreObject.ServerLayer<E>,
-  options: ObjectOptions = {}
+  options: TransportOptions = {}
 ): SyncDurableObject =>
   class extends DurableObject<Cloudflare.Env> {
     readonly #store: StoreObject.StoreObject

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { storeObjects } from "./CloudflareEnv.ts"
-import type { MissingBinding, ObjectsOptions } from "./CloudflareEnv.ts"
+import type { MissingBinding, BindingOptions } from "./CloudflareEnv.ts"
 import * as Cors from "./Cors.ts"
 import * as Grant from "./Grant.ts"
 import { readBody } from "./internal/body.ts"
@@ -26,7 +26,7 @@ import { matchSyncRequest } from "./SyncRequest.ts"
  * @since 0.1.0
  * @category models
  */
-export interface ConnectOptions extends Cors.CorsOptions, ObjectsOptions {
+export interface ConnectOptions extends Cors.CorsOptions, BindingOptions {
   /**
    * What differs from `Limits.defaults`. The Worker enforces `maxPayloadBytes` and `maxStoreIdLength`, and
    * over HTTP `maxFrameBytes`, and leaves the others to the object, so both may be told the same.

@@ -14,11 +14,8 @@ const { REGISTRY_TABLE } = EventLogStatements
 /**
  * Which store has taken over which table of the official backend. A row stays when its store is removed: the
  * object may still remember that there was a table.
- *
- * @since 0.1.0
- * @category constants
  */
-export const TAKEOVERS_TABLE = "tidelog_takeovers"
+const TAKEOVERS_TABLE = "tidelog_takeovers"
 
 /**
  * A store, with the name of its table under the official backend, in lower case.
