@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { useEffect, useState } from "react"
-import { subscribe } from "./Status.ts"
+import { useCallback, useSyncExternalStore } from "react"
+import { latest, listen } from "./internal/sharedStatus.ts"
 import type { SyncStatus } from "./SyncStatus.ts"
 
 export type {
@@ -17,14 +17,16 @@ export type {
 
 /**
  * How the client of a store stands with its server, and again with every change; `undefined` until the client
- * tells it. See `subscribe` for what the client hears of the page meanwhile.
+ * tells it. All that ask for one store share a subscription. See `subscribe` for what the client hears of the page
+ * meanwhile.
  *
  * @since 0.1.0
  * @category hooks
  */
-export const useSyncStatus = (storeId: string): SyncStatus | undefined => {
-  const [heard, setHeard] = useState<{ readonly of: string; readonly status: SyncStatus }>()
-  useEffect(() => subscribe(storeId, (status) => setHeard({ of: storeId, status })), [storeId])
-  // That of another store is none of this one's.
-  return heard?.of === storeId ? heard.status : undefined
-}
+export const useSyncStatus = (storeId: string): SyncStatus | undefined =>
+  useSyncExternalStore(
+    useCallback((onChange) => listen(storeId, onChange), [storeId]),
+    () => latest(storeId),
+    // On a server nothing is told.
+    () => undefined
+  )

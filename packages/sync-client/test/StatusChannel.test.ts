@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Arbitrary, Effect, Exit, Schema, Scope } from "effect"
 import { SyncStatus } from "../src/index.ts"
+import { latest, listen } from "../src/internal/sharedStatus.ts"
 import { channelName } from "../src/internal/statusMessages.ts"
 import { reconnect, subscribe } from "../src/Status.ts"
 import { advance, answer, makeClient, settle } from "./TestSocket.ts"
@@ -49,6 +50,58 @@ describe("StatusChannel", () => {
       expect(early.at(-1)).toBe("Closed")
       expect(elsewhere).toEqual([])
       for (const stop of stops) stop()
+    })
+  )
+
+  it.scoped("all who listen to a store share one channel, and the last one closes it", () =>
+    Effect.gen(function* () {
+      let opened = 0
+      let closed = 0
+      vi.stubGlobal(
+        "BroadcastChannel",
+        class extends BroadcastChannel {
+          constructor(name: string) {
+            super(name)
+            opened += 1
+          }
+          override close() {
+            closed += 1
+            super.close()
+          }
+        }
+      )
+      yield* Effect.addFinalizer(() => Effect.sync(() => vi.unstubAllGlobals()))
+      const storeId = "shared"
+      const { client, server } = yield* makeClient({ storeId, broadcastStatus: true })
+      opened = 0
+      const told: Array<string> = []
+      const onChange = () => told.push(latest(storeId)?._tag ?? "none")
+      expect(latest(storeId)).toBeUndefined()
+      const stops = [listen(storeId, onChange), listen(storeId, onChange)]
+      yield* delivered
+      expect(told).toEqual(["Idle", "Idle"])
+      // One that comes later has it at once, and always the same.
+      expect(latest(storeId)).toMatchObject({ _tag: "Idle" })
+      expect(latest(storeId)).toBe(latest(storeId))
+      expect(opened).toBe(1)
+
+      stops[0]?.()
+      stops[0]?.()
+      yield* client.reconnect
+      yield* answer(server)
+      yield* delivered
+      expect(told).toContain("Online")
+      expect(closed).toBe(0)
+      stops[1]?.()
+      expect(closed).toBe(1)
+      expect(latest(storeId)).toBeUndefined()
+
+      // Whoever comes after all have gone begins anew.
+      const stop = listen(storeId, onChange)
+      yield* delivered
+      expect([opened, latest(storeId)?._tag]).toEqual([2, "Online"])
+      stop()
+      expect(closed).toBe(2)
     })
   )
 
