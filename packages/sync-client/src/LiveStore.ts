@@ -189,35 +189,28 @@ const pulled = ({ eventEncoded, metadata }: Message.PulledEvent) => ({
 
 const isOffline = (cause: unknown) => new IsOfflineError({ cause })
 
-const isUnknown = (error: PullFailure | SyncClient.PushError) =>
-  new UnknownError({ cause: error._tag === "UnknownError" ? error.cause : error })
-
-const isOtherLog = ({ expected, received }: SyncError.BackendIdMismatchError) =>
-  new BackendIdMismatchError({ expected, received })
-
-/** What LiveStore makes of each: `IsOfflineError` it pulls again, `UnknownError` is the end. */
-const pullError = (error: PullFailure): IsOfflineError | BackendIdMismatchError | UnknownError =>
-  error._tag === "ConnectionLost"
-    ? isOffline(error)
-    : error._tag === "BackendIdMismatchError"
-      ? isOtherLog(error)
-      : isUnknown(error)
-
-/** LiveStore repeats a push after `IsOfflineError` and `UnknownError` alike, with a backoff. */
-const pushError = (
-  error: SyncClient.PushError
-): IsOfflineError | BackendIdMismatchError | ServerAheadError | UnknownError => {
+/** What LiveStore makes of each: after `IsOfflineError` it pulls again, `UnknownError` is the end of a pull. */
+const pullError = (
+  error: PullFailure | Exclude<SyncClient.PushError, SyncError.ServerAheadError>
+): IsOfflineError | BackendIdMismatchError | UnknownError => {
   switch (error._tag) {
+    case "ConnectionLost":
     case "ConnectionRefused":
       return isOffline(error)
-    case "BackendIdMismatchError":
-      return isOtherLog(error)
-    case "ServerAheadError":
-      return new ServerAheadError({
+    case "BackendIdMismatchError": {
+      const { expected, received } = error
+      return new BackendIdMismatchError({ expected, received })
+    }
+    default:
+      return new UnknownError({ cause: error._tag === "UnknownError" ? error.cause : error })
+  }
+}
+
+/** LiveStore repeats a push after `IsOfflineError` and `UnknownError` alike, with a backoff. */
+const pushError = (error: SyncClient.PushError) =>
+  error._tag === "ServerAheadError"
+    ? new ServerAheadError({
         minimumExpectedNum: EventSequenceNumber.Global.make(error.minimumExpectedNum),
         providedNum: EventSequenceNumber.Global.make(error.providedNum)
       })
-    default:
-      return isUnknown(error)
-  }
-}
+    : pullError(error)

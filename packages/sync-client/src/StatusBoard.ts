@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Struct from "effect/Struct"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { evaluate } from "./internal/evaluate.ts"
 import * as StatusChannel from "./StatusChannel.ts"
@@ -21,7 +22,7 @@ export interface StatusBoard {
   readonly status: SubscriptionRef.SubscriptionRef<SyncStatus>
   readonly setState: (state: State) => Effect.Effect<void>
   readonly state: () => State
-  /** What has changed of the rest. It is told within a quarter of a second. */
+  /** What there is of the rest. What has changed of it is told within a quarter of a second. */
   readonly note: (change: Partial<Progress>) => void
   /** Tells at once. */
   readonly tell: Effect.Effect<void>
@@ -74,7 +75,9 @@ export const make = (options: {
       })
 
     const note: StatusBoard["note"] = (change) => {
-      progress = { ...progress, ...change }
+      const before = progress
+      progress = { ...before, ...change }
+      if (Struct.keys(progress).every((key) => progress[key] === before[key])) return
       noted.unsafeOpen()
     }
     yield* noted.await.pipe(

@@ -5,7 +5,7 @@ import type { SyncBackend } from "@livestore/common"
 import { EventSequenceNumber } from "@livestore/common/schema"
 import type { Message } from "@tidelog/sync-protocol"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
-import { makeCfSync, type CfSyncOptions } from "../src/index.ts"
+import { makeCfSync, makeWsSync, type CfSyncOptions, type SyncStatus } from "../src/index.ts"
 import { advance, answer, events, makeServer, page, seqNums, settle } from "./TestSocket.ts"
 
 /** What LiveStore's leader brings. */
@@ -15,6 +15,11 @@ const leader = Layer.merge(KeyValueStore.layerMemory, FetchHttpClient.layer)
 const constructor = (
   options: CfSyncOptions
 ): SyncBackend.SyncBackendConstructor<Message.SyncMetadata> => makeCfSync(options)
+
+/** The call of who comes from LiveStore's own client, held to the same type. */
+export const official: SyncBackend.SyncBackendConstructor<Message.SyncMetadata> = makeWsSync({
+  url: "wss://sync.example.com"
+})
 
 const makeBackend = (options?: Partial<CfSyncOptions>, payload?: { readonly authToken: string }) =>
   Effect.gen(function* () {
@@ -83,6 +88,18 @@ describe("LiveStore", () => {
           encodeURIComponent(`{"authToken":"ok"}`)
         )
         yield* backend.ping
+      })
+    )
+
+    it.scoped("tells a status once, as long as nothing changes", () =>
+      Effect.gen(function* () {
+        const told: Array<SyncStatus.SyncStatus> = []
+        const { backend } = yield* makeBackend({ onStatus: (status) => told.push(status) })
+        yield* advance("1 minute")
+        expect(told.map(({ _tag }) => _tag)).toEqual(["Idle"])
+        yield* Effect.fork(backend.connect)
+        yield* advance("1 second")
+        expect(told.map(({ _tag }) => _tag)).toEqual(["Idle", "Connecting"])
       })
     )
 
