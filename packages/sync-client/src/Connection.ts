@@ -80,7 +80,7 @@ export interface Outcome<Next> {
  * @since 0.1.0
  * @category models
  */
-export type Destination = Effect.Effect<Credentials, string>
+export type Destination = Effect.Effect<Credentials, SyncSocket.ConnectionEnd>
 
 /**
  * A connection that is open, and not in use yet.
@@ -106,9 +106,7 @@ export const open = (options: {
 }): Effect.Effect<Opened, SyncSocket.ConnectionEnd, Socket.WebSocketConstructor | Scope.Scope> =>
   Effect.gen(function* () {
     const within = options.timings.openWithin
-    const credentials = yield* Effect.mapError(options.destination, (reason) =>
-      SyncSocket.lost(reason, { broken: true })
-    )
+    const credentials = yield* options.destination
     const socket = yield* SyncSocket.open({ ...credentials, within })
     if (options.isProven) {
       socket.send(PingText.PING_TEXT)

@@ -13,6 +13,8 @@ import * as Predicate from "effect/Predicate"
 import { evaluate } from "./internal/evaluate.ts"
 import { redact } from "./internal/redact.ts"
 import * as RequestText from "./RequestText.ts"
+import { InvalidOptions } from "./SyncClientError.ts"
+import * as SyncSocket from "./SyncSocket.ts"
 
 /**
  * Where the payload comes from: any JSON value, a Promise or an Effect of one, or a function that returns any of
@@ -42,8 +44,8 @@ export interface Credentials {
 }
 
 /**
- * The credentials of one connection, or why there are none, for people. What was thrown is not told: it may
- * quote a secret.
+ * The credentials of one connection, or its end before it has begun: there is nothing to open it with. What was
+ * thrown is not told: it may quote a secret.
  *
  * @since 0.1.0
  * @category operations
@@ -52,8 +54,19 @@ export const take = (options: {
   readonly url: string
   readonly storeId: string
   readonly payload?: PayloadSource
-}): Effect.Effect<Credentials, string> =>
-  Effect.flatMap(evaluatePayload(options.payload), (payload) => make({ ...options, payload }))
+}): Effect.Effect<Credentials, SyncSocket.ConnectionEnd> =>
+  Effect.flatMap(evaluatePayload(options.payload), (payload) =>
+    Effect.mapError(make({ ...options, payload }), ({ message }) => missing(message))
+  )
+
+/**
+ * The end of a connection that has no credentials. `reason`: why, for people.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const missing = (reason: string): SyncSocket.ConnectionEnd =>
+  SyncSocket.lost(reason, { broken: true })
 
 /**
  * Whether a payload is made for each connection.
@@ -74,7 +87,7 @@ export const isPlain = (payload: PayloadSource): boolean =>
   !isFresh(payload) && !Predicate.isPromiseLike(payload)
 
 /**
- * The same, of a payload that is there.
+ * The same, of a payload that is there. The error says which of the options makes no sense, and quotes none.
  *
  * @since 0.1.0
  * @category constructors
@@ -83,26 +96,31 @@ export const make = (options: {
   readonly url: string
   readonly storeId: string
   readonly payload: unknown
-}): Either.Either<Credentials, string> => {
+}): Either.Either<Credentials, InvalidOptions> => {
   const { payload, storeId } = options
+  let wrong = "payload is no JSON value"
+  const urlOf = (storeId: string) =>
+    ConnectionUrl.connectionUrl(options.url, {
+      storeId,
+      payload,
+      transport: "ws",
+      protocol: ConnectionUrl.PROTOCOL_VERSION
+    })
   return Either.try({
     try: () => {
       // As it travels: an object may write itself in another way.
       const sent: unknown = JSON.parse(JSON.stringify(payload) ?? "null")
+      wrong = "url is no ws(s) or http(s) URL"
+      urlOf("any")
+      wrong = "storeId is no text of 1 to 256 characters"
       return {
-        url: ConnectionUrl.connectionUrl(options.url, {
-          storeId,
-          payload,
-          transport: "ws",
-          protocol: ConnectionUrl.PROTOCOL_VERSION
-        }),
+        url: urlOf(storeId),
         claims: RequestText.claims(storeId, payload),
         hide: redact(sent),
         expiresAt: expiresAt(sent)
       }
     },
-    catch: () =>
-      "url is no ws(s) or http(s) URL, storeId is no storeId, or payload is no JSON value"
+    catch: () => new InvalidOptions({ message: wrong })
   })
 }
 
@@ -114,7 +132,9 @@ const expiresAt = (payload: unknown): number | undefined => {
   return Number.isNaN(millis) ? undefined : millis
 }
 
-const evaluatePayload = (payload: PayloadSource): Effect.Effect<unknown, string> =>
+const evaluatePayload = (
+  payload: PayloadSource
+): Effect.Effect<unknown, SyncSocket.ConnectionEnd> =>
   isPlain(payload)
     ? Effect.succeed(payload)
     : Effect.flatMap(
@@ -126,7 +146,7 @@ const evaluatePayload = (payload: PayloadSource): Effect.Effect<unknown, string>
               Effect.annotateLogs(Effect.logWarning("the payload could not be made"), {
                 error: kindOf(Cause.squash(cause))
               }),
-              Effect.fail("the payload could not be made")
+              missing("the payload could not be made")
             ),
           onSuccess: Effect.succeed
         })

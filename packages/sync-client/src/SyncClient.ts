@@ -30,7 +30,7 @@ import * as Reconnect from "./Reconnect.ts"
 import * as RejectedPush from "./RejectedPush.ts"
 import * as RequestText from "./RequestText.ts"
 import * as StatusBoard from "./StatusBoard.ts"
-import { ConnectionRefused, InvalidOptions, PingTimeout } from "./SyncClientError.ts"
+import { ConnectionRefused, type InvalidOptions, PingTimeout } from "./SyncClientError.ts"
 import type { SyncStatus } from "./SyncStatus.ts"
 import * as Timings from "./Timings.ts"
 import * as Unconfirmed from "./Unconfirmed.ts"
@@ -176,10 +176,10 @@ export const make = (
     const { answerWithin, echoWithin } = timings
     const isFresh = Credentials.isFresh(payload)
     // Options that make no sense are told at once, as far as that can be known.
-    yield* Effect.mapError(
-      Credentials.make({ ...options, payload: Credentials.isPlain(payload) ? payload : undefined }),
-      (message) => new InvalidOptions({ message })
-    )
+    yield* Credentials.make({
+      ...options,
+      payload: Credentials.isPlain(payload) ? payload : undefined
+    })
     // While a connection is renewed there are two payloads.
     let secrets: ReadonlyArray<Credentials.Credentials> = []
     const hide = (text: string) => secrets.reduce((text, { hide }) => hide(text), text)
@@ -187,7 +187,10 @@ export const make = (
       Effect.tap(Credentials.take(options), (credentials) => {
         secrets = [credentials, ...secrets.slice(0, 1)]
       }),
-      { within: timings.openWithin, onTimeout: () => "the payload took too long" }
+      {
+        within: timings.openWithin,
+        onTimeout: () => Credentials.missing("the payload took too long")
+      }
     )
 
     let lastId = 0

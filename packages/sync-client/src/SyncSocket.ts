@@ -125,7 +125,13 @@ export const open = (options: {
           return socket
         },
         // The message of what was thrown may quote the URL, and with it the payload.
-        catch: () => lost("a WebSocket could not be made")
+        // One that the runtime lacks may still come, and the store works on: that is no reason to stop.
+        catch: () =>
+          lost(
+            typeof WebSocket === "undefined"
+              ? "this runtime has no WebSocket: pass a `webSocket` (or WebSocketConstructor) that makes one"
+              : "a WebSocket could not be made"
+          )
       }),
       (socket) =>
         Effect.sync(() => {

@@ -1,7 +1,8 @@
-import { describe, expect, it } from "@effect/vitest"
+import * as Socket from "@effect/platform/Socket"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { HttpMessage } from "@tidelog/sync-protocol"
 import { Clock, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
-import type { Device, SyncClient, SyncStatus } from "../src/index.ts"
+import { type Device, SyncClient, type SyncStatus } from "../src/index.ts"
 import { makeHttp, only } from "./TestHttp.ts"
 import {
   advance,
@@ -76,6 +77,27 @@ describe("a client that may go over HTTP", () => {
       pushed.frames([pushed.succeeded({})])
       yield* Fiber.join(pushing)
       expect(states()).toEqual(["Idle", "Connecting", "Online"])
+    })
+  )
+
+  it.scoped("[CLIENT-23] or where the runtime has none", () =>
+    Effect.gen(function* () {
+      vi.stubGlobal("WebSocket", undefined)
+      yield* Effect.addFinalizer(() => Effect.sync(() => vi.unstubAllGlobals()))
+      const http = makeHttp()
+      const client = yield* SyncClient.make({
+        url: "wss://sync.test",
+        storeId: "store",
+        broadcastStatus: false,
+        transport: "auto",
+        http: { fetch: http.fetch }
+      }).pipe(Effect.provide(Socket.layerWebSocketConstructorGlobal))
+      yield* client.reconnect
+      yield* Effect.zipRight(settle, loaded)
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online", transport: "http" })
+      // So it is after the attempt to go back.
+      yield* advance("1 minute")
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online", transport: "http" })
     })
   )
 

@@ -1,9 +1,22 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Socket from "@effect/platform/Socket"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Handshake } from "@tidelog/sync-protocol"
-import { Clock, Effect, Fiber, Layer, Option, Random, Scope, Stream, TestClock, Exit } from "effect"
+import {
+  Clock,
+  Effect,
+  Exit,
+  Fiber,
+  HashMap,
+  Layer,
+  Logger,
+  Option,
+  Random,
+  Scope,
+  Stream,
+  TestClock
+} from "effect"
 import { makeCfSync, SyncClient, type SyncStatus } from "../src/index.ts"
 import {
   advance,
@@ -13,6 +26,7 @@ import {
   halfway,
   makeClient,
   makeOnline,
+  makeServer,
   page,
   settle,
   type TestServer
@@ -803,18 +817,59 @@ describe("Reconnect", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.scoped("[CLIENT-1] a runtime without a WebSocket is told what to do, until it has one", () => {
+    const reasons: Array<unknown> = []
+    const logger = Logger.make(({ annotations }) => {
+      reasons.push(Option.getOrUndefined(HashMap.get(annotations, "reason")))
+    })
+    return Effect.gen(function* () {
+      vi.stubGlobal("WebSocket", undefined)
+      yield* Effect.addFinalizer(() => Effect.sync(() => vi.unstubAllGlobals()))
+      const client = yield* SyncClient.make({
+        url: "wss://sync.test",
+        storeId: "store",
+        broadcastStatus: false
+      }).pipe(Effect.provide(Socket.layerWebSocketConstructorGlobal))
+      yield* client.reconnect
+      yield* advance("1 minute")
+      const reason =
+        "this runtime has no WebSocket: pass a `webSocket` (or WebSocketConstructor) that makes one"
+      expect(yield* client.status.get).toMatchObject({
+        _tag: "Waiting",
+        reason,
+        lastError: { message: reason }
+      })
+      expect(reasons).toEqual([reason])
+      // A polyfill that is loaded late.
+      const server = makeServer()
+      vi.stubGlobal("WebSocket", function WebSocket(url: string) {
+        return server.construct(url)
+      })
+      yield* client.reconnect
+      yield* answer(server)
+      expect(yield* client.status.get).toMatchObject({ _tag: "Online" })
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+  })
+
   it.effect("options that make no sense fail at once, and quote nothing", () =>
     Effect.gen(function* () {
       const circular: Record<string, unknown> = { token: "top secret" }
       circular["self"] = circular
-      for (const options of [
-        { url: "top secret" },
-        { storeId: "" },
-        { payload: circular },
-        { payload: { token: "top secret", big: 1n } }
-      ]) {
+      const noUrl = "url is no ws(s) or http(s) URL"
+      const noStoreId = "storeId is no text of 1 to 256 characters"
+      const noPayload = "payload is no JSON value"
+      for (const [options, message] of [
+        [{ url: "top secret" }, noUrl],
+        [{ url: "ftp://top secret" }, noUrl],
+        [{ url: "wss://top secret" }, noUrl],
+        [{ storeId: "" }, noStoreId],
+        [{ storeId: "top secret".repeat(26) }, noStoreId],
+        [{ storeId: "top secret \ud800" }, noStoreId],
+        [{ payload: circular }, noPayload],
+        [{ payload: { token: "top secret", big: 1n } }, noPayload]
+      ] as const) {
         const exit = yield* Effect.exit(Effect.scoped(makeClient(options)))
-        expect(exit).toMatchObject({ cause: { error: { _tag: "InvalidOptions" } } })
+        expect(exit).toMatchObject({ cause: { error: { _tag: "InvalidOptions", message } } })
         expect(JSON.stringify(exit)).not.toContain("top secret")
       }
     })
