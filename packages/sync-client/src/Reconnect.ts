@@ -147,7 +147,9 @@ export const run = (
           const lost = SyncSocket.lost("the client cannot connect")
           return { end: Option.getOrElse(end, () => lost), worked: "no" as const, next: undefined }
         })
-      )
+      ),
+      // It may end in a fiber within, as of a race. It is handled here, so Effect need not tell those who debug.
+      Effect.withUnhandledErrorLogLevel(Option.none())
     )
 
     /** Waits for the next attempt, or until it is wanted at once. */

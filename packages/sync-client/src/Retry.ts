@@ -49,6 +49,9 @@ export type Next = "Refused" | "AtOnce" | "Spread" | "BackOff" | "Renew"
  */
 const MAX_RENEWALS = 6
 
+/** By itself: an app need not carry the other codes. */
+const UNAUTHORIZED: typeof Closing.CloseCode.unauthorized = 4401
+
 /**
  * How a connection has ended. `code`: its close code. `canRenew`: whether the next one may be let in where this
  * one was not, as its payload is made anew. `changes`: as they are now.
@@ -77,8 +80,7 @@ export const after = (
   const renewals = hasLasted ? 0 : before.renewals
   // The credentials of who was let in before have ended, maybe while there was no network: there may be others
   // by now, or soon.
-  const isRenewal =
-    canRenew && code === Closing.CloseCode.unauthorized && isAdmitted && renewals < MAX_RENEWALS
+  const isRenewal = canRenew && code === UNAUTHORIZED && isAdmitted && renewals < MAX_RENEWALS
   if (Closing.isRefusal(code) && !isRenewal) {
     return { attempts: { ...none, changes }, next: "Refused", isReset: true }
   }

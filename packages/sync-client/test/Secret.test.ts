@@ -169,6 +169,30 @@ describe("Secrets", () => {
       expect(lines.filter(hasSecret)).toEqual([])
     }).pipe(Logger.withMinimumLogLevel(LogLevel.All), Effect.provide(collectLogs(lines)))
   })
+
+  it.scoped("the end of a connection is no unhandled error to those who debug", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const made = [
+        yield* makeClient(),
+        // One whose payload cannot be made, and one that is renewed in vain.
+        yield* makeClient({ payload: () => 1n }),
+        yield* makeClient({ payload: () => ({ expiresAt: 60_000 }) })
+      ]
+      for (const { client } of made) yield* client.reconnect
+      for (const isOpen of [false, true, true]) {
+        yield* settle
+        for (const { server } of made)
+          if (server.sockets.length > 0 && isOpen) yield* answer(server)
+        // Lost while it opens, then while it serves; and nobody answers.
+        yield* advance("45 seconds")
+        for (const { server } of made) if (server.sockets.length > 0) server.latest.hangUp()
+        yield* advance("45 seconds")
+      }
+      expect(lines.filter((line) => line.startsWith("WARN sync connection lost"))).not.toEqual([])
+      expect(lines.filter((line) => line.includes("unhandled"))).toEqual([])
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.All), Effect.provide(collectLogs(lines)))
+  })
 })
 
 const toText = (value: unknown): string =>
