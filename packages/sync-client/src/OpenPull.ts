@@ -73,8 +73,8 @@ export const make = (options: {
   readonly echoWithin: number
   /** How long a live pull waits after it was refused. */
   readonly rejectedAfter: number
-  /** Told why a live pull is refused, and, once it is not any more, of nothing. */
-  readonly onRejected: (error: SyncError.SyncError | undefined) => void
+  /** Told why a live pull gets nothing, and, once it does, of nothing. */
+  readonly onRejected: (error: SyncError.SyncError | RequestFailed | undefined) => void
   /** Told of events as they arrive, each once. */
   readonly onEvents: (batch: ReadonlyArray<Message.PulledEvent>) => void
   /** Told, by the first answer to each request, whether the server is one of this project's. */
@@ -106,7 +106,7 @@ export const make = (options: {
   let owedSince = 0
   let fruitless = 0
   let failed = 0
-  /** When to ask again, after the server has refused this. */
+  /** When to ask again, after this was refused, or in vain. */
   let askAt: number | undefined
   let isRejected = false
   let ended: Exit.Exit<void, PullFailure> | undefined
@@ -154,9 +154,27 @@ export const make = (options: {
     else request(wire)
   }
 
-  /** While a page is owed, it may close the gap; while pages wait, there is no hurry. */
+  /** It may pass. LiveStore would never pull again, so a live pull waits, and is asked again. */
+  const reject = (error: SyncError.SyncError | RequestFailed): void => {
+    id = undefined
+    owed = false
+    gapUpTo = 0
+    askAt = wire === undefined ? undefined : wire.now() + options.rejectedAfter
+    isRejected = true
+    options.onRejected(error)
+  }
+
+  /**
+   * While a page is owed, it may close the gap; while pages wait, there is no hurry. What is asked for again, and
+   * has the same gap, is no chain.
+   */
   const mendGap = (): void => {
-    if (received < gapUpTo && !owed && inbox.isEmpty()) askAgain("pages of a pull are missing")
+    if (received >= gapUpTo || owed || !inbox.isEmpty()) return
+    if (fruitless < MAX_FRUITLESS) return askAgain("pages of a pull are missing")
+    const error = new RequestFailed({ message: `the log has no event that follows ${received}` })
+    interrupt()
+    if (options.live) reject(error)
+    else end(Exit.fail(error))
   }
 
   const acknowledge = (count: number, isLive: boolean): void => {
@@ -190,15 +208,16 @@ export const make = (options: {
       return undefined
     }
     const reading = PullState.read(received, page)
+    gapUpTo = Math.max(gapUpTo, reading.gapUpTo)
     // A page that brings nothing new takes no room, and leaves no gap to ask again for.
-    if (reading._tag === "Gap" || (inbox.isFull() && reading.cursor > received)) {
-      gapUpTo = Math.max(gapUpTo, reading._tag === "Gap" ? reading.upTo : reading.cursor)
-      if (inbox.isFull()) {
-        interrupt()
-        owed = false
-      }
+    if (inbox.isFull() && (reading.cursor > received || reading.gapUpTo > 0)) {
+      gapUpTo = Math.max(gapUpTo, reading.cursor)
+      interrupt()
+      owed = false
       return undefined
     }
+    if (reading.gapUpTo === 0) accepted()
+    else if (reading.cursor === received) return undefined
     if (reading.cursor > received) {
       fruitless = 0
       failed = 0
@@ -210,17 +229,17 @@ export const make = (options: {
     }
     received = reading.cursor
     backendId = Option.some(page.backendId)
-    const all = page.pageInfo._tag === "NoMore"
+    const all = reading.page.pageInfo._tag === "NoMore"
     // A page without events says something only if it is the first to say that there are no more.
     const says = reading.page.batch.length > 0 || (all && receivedAll !== true)
     if (says) receivedAll = all
-    owed = !all
+    // Behind a gap more may be on its way, or not: `page` knows whether.
+    owed = page.pageInfo._tag !== "NoMore"
     return says ? reading.page : undefined
   }
 
   const onChunk = ({ requestId, server, values }: Frame.Chunk, size: number): void => {
     if (ended !== undefined || wire === undefined) return
-    accepted()
     if (server?.sparingAcks === true) acknowledging.spare()
     // What is put off is answered later.
     if (!isAnswered && values[0].pageInfo._tag !== "MoreUnknown") {
@@ -252,21 +271,16 @@ export const make = (options: {
     if (ended !== undefined) return
     if (exit !== undefined && Exit.isSuccess(exit)) {
       // LiveStore would never pull again.
-      if (options.live) askAgain("the server ends a live pull")
-      else end(Exit.void)
-      return
+      if (options.live) return askAgain("the server ends a live pull")
+      owed = false
+      return received < gapUpTo ? mendGap() : end(Exit.void)
     }
     const error = exit === undefined ? Option.none() : Cause.failureOption(exit.cause)
     if (Option.isSome(error)) {
       if (!options.live || error.value._tag === "BackendIdMismatchError") {
         return end(Exit.fail(error.value))
       }
-      // LiveStore would never pull again; whoever refuses may change its mind.
-      id = undefined
-      owed = false
-      askAt = wire === undefined ? undefined : wire.now() + options.rejectedAfter
-      isRejected = true
-      return options.onRejected(error.value)
+      return reject(error.value)
     }
     // A defect, an interruption that nobody asked for, or an answer in another dialect. It may pass
     // with a new connection; for whoever does not follow the log it is final if it does not.
@@ -308,6 +322,9 @@ export const make = (options: {
     return Effect.zipRight(more, take)
   })
 
+  /** Whether what is waited for is not the next page, but events that are known to be there. */
+  const isMissing = () => !owed || received < gapUpTo
+
   const isOwed = () =>
     id !== undefined && !inbox.isHeldUp() && (owed || received < Math.max(gapUpTo, expected))
 
@@ -346,12 +363,15 @@ export const make = (options: {
     dueAt: () =>
       askAt
       ?? (wire !== undefined && isOwed()
-        ? owedSince + (owed ? options.answerWithin * wire.patience : options.echoWithin)
+        ? owedSince + (isMissing() ? options.echoWithin : options.answerWithin) * wire.patience
         : Infinity),
     overdue: () => {
       if (askAt !== undefined) pull.retry()
-      else if (owed) wire?.leave("a pull was not answered", { broken: false })
-      else askAgain("events that were pushed are missing")
+      else if (!isMissing()) wire?.leave("a pull was not answered", { broken: false })
+      else if (owed) {
+        owed = false
+        mendGap()
+      } else askAgain("events that were pushed are missing")
     },
     postpone: (ms) => {
       owedSince += ms

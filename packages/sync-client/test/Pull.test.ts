@@ -6,7 +6,6 @@ import {
   advance,
   answer,
   events,
-  halfway,
   makeClient,
   makeOnline,
   page,
@@ -235,27 +234,63 @@ describe("Pull", () => {
     })
   )
 
-  it.scoped("[CLIENT-3] a gap that stays is a broken connection, and meets the backoff", () =>
-    Effect.gen(function* () {
-      const { client, server } = yield* makeOnline()
-      yield* pullAll(client)
-      for (const millis of [125, 250, 500, 1_000]) {
-        const socket = server.latest
-        for (let round = 0; round < 2; round++) {
-          const id = socket.pulls.at(-1)?.id ?? ""
-          if (round === 0) socket.page(id, page(0, 0))
-          socket.page(id, page(1, 2))
-          if (round === 1) socket.page(id, page(0, 0))
-          yield* settle
+  /** Two events, then a gap. */
+  const broken = pageOf([...events(0, 2), ...events(4, 6)])
+  const GAP = "the log has no event that follows 2"
+
+  it.scoped(
+    "[CLIENT-4] a log that is no chain is read as far as it is one, and the status says so",
+    () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        const { fiber, read } = yield* pullAll(client)
+        const lastId = () => socket.pulls.at(-1)?.id ?? ""
+        socket.page(lastId(), broken)
+        yield* settle
+        expect(read()).toEqual([1, 2])
+        for (let round = 0; round < 3; round++) {
+          expect(cursorOf(socket.pulls.at(-1))).toMatchObject({ eventSequenceNumber: 2 })
+          // As the official server sends a backlog: more is to come, and does not.
+          socket.page(lastId(), pageOf(events(4, 5), 1), pageOf(events(5, 6)))
+          yield* advance("10 seconds")
+          const status = yield* client.status.get
+          expect([status._tag, status.pullRejected]).toEqual(["Online", GAP])
+          yield* advance("30 seconds")
+          expect(socket.pulls).toHaveLength(3 + round)
         }
-        expect(socket.pulls.length).toBe(2)
-        expect(socket.closedWith).toBe(1000)
-        yield* advance(millis - 1)
-        expect(server.latest).toBe(socket)
-        yield* advance(1)
-        yield* answer(server)
-      }
-    }).pipe(halfway)
+        expect(socket.closedWith).toBeUndefined()
+        socket.page(lastId(), page(2, 6))
+        yield* advance("1 second")
+        expect(read()).toEqual([1, 2, 3, 4, 5, 6])
+        expect((yield* client.status.get).pullRejected).toBeUndefined()
+        expect(yield* isRunning(fiber)).toBe(true)
+      })
+  )
+
+  it.scoped(
+    "[CLIENT-4] a log that is no chain fails a pull that is not live, behind its chain",
+    () =>
+      Effect.gen(function* () {
+        for (const [first, again, delivered] of [
+          [broken, pageOf(events(4, 6)), [1, 2]],
+          [pageOf(events(2, 6)), pageOf(events(2, 6)), []]
+        ] as const) {
+          const { client, socket } = yield* makeOnline()
+          const { fiber, read } = yield* pullAll(client, { live: false })
+          for (const answer of [first, again]) {
+            const id = socket.pulls.at(-1)?.id ?? ""
+            socket.page(id, answer)
+            socket.say({ _tag: "Exit", requestId: id, exit: { _tag: "Success" } })
+            yield* settle
+          }
+          expect(read()).toEqual(delivered)
+          expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({
+            _tag: "RequestFailed",
+            message: `the log has no event that follows ${delivered.length}`
+          })
+          expect(socket.pulls).toHaveLength(2)
+        }
+      })
   )
 
   it.scoped("[CLIENT-4] between two pages a lost connection fails the pull, once", () =>

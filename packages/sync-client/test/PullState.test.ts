@@ -34,12 +34,9 @@ describe("PullState", () => {
       const read: Array<number> = []
       for (const batch of pages) {
         const reading = PullState.read(cursor, pageOf(batch))
-        if (reading._tag === "Next") {
-          read.push(...seqNums(reading.page))
-          cursor = reading.cursor
-        } else {
-          expect(reading.upTo).toBeGreaterThan(cursor)
-        }
+        read.push(...seqNums(reading.page))
+        cursor = reading.cursor
+        if (reading.gapUpTo !== 0) expect(reading.gapUpTo).toBeGreaterThan(cursor)
       }
       expect(read).toEqual(log.slice(0, read.length).map(({ seqNum }) => seqNum))
       expect(cursor).toBe(read.at(-1) ?? 0)
@@ -52,33 +49,34 @@ describe("PullState", () => {
     ([log, known]) => {
       const cursor = log[known]?.seqNum ?? 0
       const reading = PullState.read(cursor, pageOf(log))
-      expect(reading).toMatchObject({
-        _tag: "Next",
-        cursor: Math.max(cursor, log.at(-1)?.seqNum ?? 0)
-      })
-      if (reading._tag === "Next") {
-        expect(seqNums(reading.page)).toEqual(
-          log.map(({ seqNum }) => seqNum).filter((seqNum) => seqNum > cursor)
-        )
-      }
+      expect(reading.cursor).toBe(Math.max(cursor, log.at(-1)?.seqNum ?? 0))
+      expect(seqNums(reading.page)).toEqual(
+        log.map(({ seqNum }) => seqNum).filter((seqNum) => seqNum > cursor)
+      )
     }
   )
 
   it("[CLIENT-3] the first event of a log may have any number, but its parent is the cursor", () => {
     const far = { ...events(0, 1)[0], name: "e", clientId: "c", sessionId: "s" }
     const at = (seqNum: number, parentSeqNum: number) => pageOf([{ ...far, seqNum, parentSeqNum }])
-    expect(PullState.read(0, at(20_000, 0))).toMatchObject({ _tag: "Next", cursor: 20_000 })
-    expect(PullState.read(0, at(20_000, 19_999))).toEqual({ _tag: "Gap", upTo: 20_000 })
-    expect(PullState.read(2, at(3, 1))).toEqual({ _tag: "Gap", upTo: 3 })
+    expect(PullState.read(0, at(20_000, 0))).toMatchObject({ cursor: 20_000, gapUpTo: 0 })
+    expect(PullState.read(0, at(20_000, 19_999))).toMatchObject({ cursor: 0, gapUpTo: 20_000 })
+    expect(PullState.read(2, at(3, 1))).toMatchObject({ cursor: 2, gapUpTo: 3 })
   })
 
-  it("[CLIENT-3] a page with a gap inside is not read at all", () => {
+  it("[CLIENT-3] a page with a gap inside is read as far as that, and is not the last", () => {
     const batch = [...events(0, 2), ...events(3, 5)]
-    expect(PullState.read(0, pageOf(batch))).toEqual({ _tag: "Gap", upTo: 5 })
+    const reading = PullState.read(0, pageOf(batch))
+    expect(seqNums(reading.page)).toEqual([1, 2])
+    expect(reading).toMatchObject({
+      page: { pageInfo: { _tag: "MoreUnknown" } },
+      cursor: 2,
+      gapUpTo: 5
+    })
   })
 
   it("a page that is new as a whole is not copied", () => {
     const whole = page(3, 6)
-    expect(PullState.read(3, whole)).toEqual({ _tag: "Next", page: whole, cursor: 6 })
+    expect(PullState.read(3, whole)).toEqual({ page: whole, cursor: 6, gapUpTo: 0 })
   })
 })

@@ -77,6 +77,31 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("copy", (it
       })
   )
 
+  it.effect("[COPY-4, COPY-8] a log that is no chain comes as far as it is one, unverified", () =>
+    Effect.gen(function* () {
+      for (const [storeId, last] of [
+        ["gap", 2],
+        ["late gap", 250]
+      ] as const) {
+        const from = store("official", storeId)
+        const to = store("second", storeId)
+        // The official server looks at the first event of a push only.
+        yield* fill(from, events(0, last - (last % 100)))
+        const batch = [...events(last - (last % 100), last), ...events(last + 1, last + 9)]
+        yield* fill(from, batch)
+        yield* fill(from, events(last + 9, last + 400))
+        for (let time = 0; time < 2; time++) {
+          expect(yield* Effect.flip(copyStore(from, to))).toMatchObject({
+            _tag: "RequestRefused",
+            side: "source",
+            reason: `the log has no event that follows ${last}`
+          })
+        }
+        expectSame(yield* readAll(to), events(0, last))
+      }
+    })
+  )
+
   it.effect("[COPY-1, COPY-6] ours comes to ours, over its limits, absent arguments absent", () =>
     Effect.gen(function* () {
       const from = store("tidelog", "ours ✓")
