@@ -112,7 +112,7 @@ export const make = (options: {
       const sent: unknown = JSON.parse(JSON.stringify(payload) ?? "null")
       wrong = "url is no ws(s) or http(s) URL"
       urlOf("any")
-      wrong = "storeId is no text of 1 to 256 characters"
+      wrong = "storeId is no text of 1 to 1,024 characters"
       return {
         url: urlOf(storeId),
         claims: RequestText.claims(storeId, payload),

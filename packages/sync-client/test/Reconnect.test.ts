@@ -856,14 +856,14 @@ describe("Reconnect", () => {
       const circular: Record<string, unknown> = { token: "top secret" }
       circular["self"] = circular
       const noUrl = "url is no ws(s) or http(s) URL"
-      const noStoreId = "storeId is no text of 1 to 256 characters"
+      const noStoreId = "storeId is no text of 1 to 1,024 characters"
       const noPayload = "payload is no JSON value"
       for (const [options, message] of [
         [{ url: "top secret" }, noUrl],
         [{ url: "ftp://top secret" }, noUrl],
         [{ url: "wss://top secret" }, noUrl],
         [{ storeId: "" }, noStoreId],
-        [{ storeId: "top secret".repeat(26) }, noStoreId],
+        [{ storeId: "top secret".repeat(103) }, noStoreId],
         [{ storeId: "top secret \ud800" }, noStoreId],
         [{ payload: circular }, noPayload],
         [{ payload: { token: "top secret", big: 1n } }, noPayload]

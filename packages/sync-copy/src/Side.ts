@@ -105,7 +105,7 @@ export const make = (
       })
     }
     if (!isStoreId(storeId)) {
-      return yield* new InvalidSide({ side: name, reason: "a store id has 1 to 256 characters" })
+      return yield* new InvalidSide({ side: name, reason: "a store id has 1 to 1,024 characters" })
     }
 
     let trouble: string | undefined

@@ -181,7 +181,7 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("pnpm copy"
           says("its URL is none of ws:", "mailto:me", second.url),
           says("it is the source itself", tidelog.url, tidelog.url),
           says('no event in the store "wrong"', tidelog.url, second.url),
-          says("1 to 256 characters", tidelog.url, second.url, "--to-store", "x".repeat(257)),
+          says("1 to 1,024 characters", tidelog.url, second.url, "--to-store", "x".repeat(1_025)),
           Effect.gen(function* () {
             const { output, verified } = yield* Cli.runHere(["--from", tidelog.url])
             expect(output).toContain("--to")

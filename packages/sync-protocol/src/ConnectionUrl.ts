@@ -44,7 +44,7 @@ export const connectionUrl = (base: string, params: SearchParams): string => {
   }
   // For what it throws.
   void new URL(base)
-  if (storeId.length < 1 || storeId.length > 256) throw new RangeError("storeId")
+  if (storeId.length < 1 || storeId.length > 1_024) throw new RangeError("storeId")
   const search = query.split("&").filter((param) => param !== "" && !OWN_PARAMS.test(param))
   search.push(`storeId=${encodeURIComponent(storeId)}`)
   if (payload !== undefined) {

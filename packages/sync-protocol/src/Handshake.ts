@@ -43,14 +43,15 @@ export {
 } from "./ConnectionUrl.ts"
 
 /**
- * A store's name as its apps chose it: 1 to 256 UTF-16 code units, well-formed.
+ * A store's name as its apps chose it: 1 to 1,024 UTF-16 code units, well-formed. A server takes 256 of them, if not
+ * told otherwise (`Limits`).
  *
  * @since 0.1.0
  * @category schemas
  */
 export const StoreId = Schema.String.pipe(
   Schema.minLength(1, { message: () => "storeId is empty" }),
-  Schema.maxLength(256, { message: () => "storeId is longer than 256 characters" }),
+  Schema.maxLength(1_024, { message: () => "storeId is longer than 1,024 characters" }),
   Schema.filter((id) => id.isWellFormed() || "storeId is not well-formed Unicode")
 )
 

@@ -29,7 +29,7 @@ export interface LimitsService {
   readonly maxPageEvents: number
   /** Bytes of one page of a pull, unless a single event is larger. As the official server. */
   readonly maxPageBytes: number
-  /** Characters (UTF-16 code units) of a storeId. The protocol allows 256; a server may take less. */
+  /** Characters (UTF-16 code units) of a storeId. The protocol allows 1,024. */
   readonly maxStoreIdLength: number
   /**
    * Bytes of the payload as JSON. A hibernating socket keeps it, with all else it must remember,

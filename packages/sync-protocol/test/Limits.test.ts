@@ -3,8 +3,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
-import { Handshake, Limits } from "../src/index.ts"
+import { Limits } from "../src/index.ts"
 
 const configured = (entries: Record<string, string>) =>
   Effect.provide(
@@ -53,12 +52,6 @@ describe("Limits", () => {
       eventsPerSecond: 1_000,
       pullDeadline: 60_000
     })
-  })
-
-  it("[HAND-2] the longest storeId is what its Schema takes", () => {
-    const { maxStoreIdLength } = Limits.defaults
-    expect(Schema.is(Handshake.StoreId)("s".repeat(maxStoreIdLength))).toBe(true)
-    expect(Schema.is(Handshake.StoreId)("s".repeat(maxStoreIdLength + 1))).toBe(false)
   })
 
   it.effect("layer: the defaults, with some of them changed", () =>

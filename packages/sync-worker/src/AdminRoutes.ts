@@ -72,8 +72,8 @@ class Answer extends Context.Tag("@tidelog/sync-worker/AdminRoutes/Answer")<
   (request: Request) => Promise<Response>
 >() {}
 
-/** A storeId has up to 256 characters, each of up to nine in a URL, and one before them. */
-const ROUTER = { maxParamLength: 9 * 256 + 1, caseSensitive: true, ignoreDuplicateSlashes: false }
+/** A storeId has up to 1,024 characters, each of up to nine in a URL, and one before them. */
+const ROUTER = { maxParamLength: 9 * 1_024 + 1, caseSensitive: true, ignoreDuplicateSlashes: false }
 
 /** What nobody foresaw is answered with 500 and no words; they are in the log. */
 const logDefects = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R> =>

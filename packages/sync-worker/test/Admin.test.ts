@@ -372,8 +372,8 @@ describe("a store at a glance", () => {
         _tag: "StoreNotFound"
       })
     }
-    expect((await call(`d1/admin/stores/${"x".repeat(257)}`)).status).toBe(400)
-    expect((await call(`d1/admin/stores/${encodeURIComponent("🌊".repeat(129))}`)).status).toBe(400)
+    expect((await call(`d1/admin/stores/${"x".repeat(1_025)}`)).status).toBe(400)
+    expect((await call(`d1/admin/stores/${encodeURIComponent("🌊".repeat(513))}`)).status).toBe(400)
   })
 
   it("[ADMIN-5] the stores are listed page by page", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from "vitest"
+import { HttpClient, seqNumsOf } from "./support/HttpClient.ts"
 import { startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 
@@ -251,6 +252,26 @@ it.each([
     expect(logged()).toMatchObject([{ message: "connection refused", code: 4400 }])
   }
 )
+
+it("[HAND-2][LIMIT-4] takes a storeId of up to 1,024 characters, where the app says so", async () => {
+  const code = `
+    import { makeDurableObject, makeWorker } from "@tidelog/sync-worker"
+    export class SyncBackendDO extends makeDurableObject() {}
+    export default makeWorker({ limits: { maxStoreIdLength: 1_024 } })`
+  const server = await startServer({ code }, { bindings: { ADMIN_SECRET: "s" } })
+  const storeId = `${"x".repeat(1_023)}-`
+  const client = await WireClient.connect(server.url, storeId)
+  client.send(client.pushFrame("1", events(1)))
+  expect(await client.exit("1")).toEqual({ _tag: "Success", value: {} })
+  client.close()
+  const http = new HttpClient(server.url, storeId)
+  expect(seqNumsOf(await http.send(http.pullFrame()))).toEqual([1])
+  const info = await fetch(new URL(`admin/stores/${storeId}`, server.url), {
+    headers: { authorization: "Bearer s" }
+  })
+  expect(await info.json()).toMatchObject({ head: 1 })
+  await server.stop()
+})
 
 it("[HAND-2] takes a storeId of 256 characters, and any that a URL can carry", async () => {
   for (const storeId of ["x".repeat(256), "a b/c?d#e&é🌊", "'; DROP TABLE tidelog_stores; --"]) {

@@ -44,7 +44,7 @@ describe("matchSyncRequest", () => {
   it.each([
     ["/websocket", "storeId"],
     ["/websocket?storeId=", "storeId is empty"],
-    [`/websocket?storeId=${"x".repeat(257)}`, "storeId is longer than 256 characters"],
+    [`/websocket?storeId=${"x".repeat(1_025)}`, "storeId is longer than 1,024 characters"],
     ["/websocket?storeId=s&transport=carrier-pigeon", "transport"],
     ["/websocket?storeId=s&protocol=one", "protocol is not a number"],
     ["/websocket?storeId=s&payload=secret%2525", "payload is not URI-encoded JSON"]
