@@ -112,7 +112,14 @@ export const make = (
     const construct = listening(yield* Socket.WebSocketConstructor, (words) => {
       trouble = words
     })
-    const client = yield* SyncClient.make({ url, storeId, payload, broadcastStatus: false }).pipe(
+    const client = yield* SyncClient.make({
+      url,
+      storeId,
+      payload,
+      broadcastStatus: false,
+      // A server may take no WebSockets, or there may be none on the way to it.
+      transport: "auto"
+    }).pipe(
       Effect.provideService(Socket.WebSocketConstructor, construct),
       // The connections live in a fiber of their own, whose log lines tell which side they are of.
       Effect.annotateLogs({ side: name }),

@@ -3,6 +3,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Socket from "@effect/platform/Socket"
 import { expect, layer } from "@effect/vitest"
+import * as UpgradeProxy from "@tidelog/e2e/src/UpgradeProxy.ts"
 import type { LogEvent } from "@tidelog/sync-protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -100,6 +101,32 @@ layer(servers, { excludeTestServices: true, timeout: "90 seconds" })("copy", (it
         expectSame(yield* readAll(to), events(0, last))
       }
     })
+  )
+
+  it.effect("[COPY-10] what takes no WebSockets is copied over HTTP, from there and to there", () =>
+    Effect.gen(function* () {
+      const servers = yield* Servers
+      const all = events(0, 1_200)
+      yield* fill(store("official", "by-http"), all)
+      const behind = (name: ServerName) =>
+        Effect.gen(function* () {
+          const proxy = yield* UpgradeProxy.make(Number(new URL(servers[name].url).port))
+          proxy.setUpgrades("refuse")
+          return { ...servers[name], url: `ws://127.0.0.1:${proxy.port}` }
+        })
+      const summary = yield* copyStore(
+        store("official", "by-http"),
+        store("tidelog", "by-http")
+      ).pipe(
+        Effect.provideService(Servers, {
+          ...servers,
+          official: yield* behind("official"),
+          tidelog: yield* behind("tidelog")
+        })
+      )
+      expect(summary).toMatchObject({ events: 1_200, copied: 1_200, destinationKind: "other" })
+      expectSame(yield* readAll(store("tidelog", "by-http")), all)
+    }).pipe(Effect.scoped)
   )
 
   it.effect("[COPY-1, COPY-6] ours comes to ours, over its limits, absent arguments absent", () =>

@@ -5,6 +5,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { type BenchServer, start } from "@tidelog/benchmarks/src/BenchServer.ts"
+import * as UpgradeProxy from "@tidelog/e2e/src/UpgradeProxy.ts"
 import { type Device, makeCfSync, type SyncStatus } from "@tidelog/sync-client"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,7 +14,6 @@ import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { connect, events, follow, leader, range, type Reader, until } from "../src/Side.ts"
-import * as UpgradeProxy from "../src/UpgradeProxy.ts"
 
 class Server extends Context.Tag("test/Server")<Server, BenchServer>() {}
 

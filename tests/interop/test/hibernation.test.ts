@@ -2,13 +2,13 @@
  * LiveStore's official client on an object of ours that goes out of memory while its sockets stay open.
  */
 import { expect, layer } from "@effect/vitest"
+import * as UpgradeProxy from "@tidelog/e2e/src/UpgradeProxy.ts"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { startServer } from "../../../packages/sync-worker/test/support/server.ts"
 import { connect, events, follow, leader, newReader, range, readAfter, until } from "../src/Side.ts"
-import * as UpgradeProxy from "../src/UpgradeProxy.ts"
 
 const { evict, url } = await startServer("./limitedWorker.ts")
 

@@ -3,10 +3,10 @@
  * Other requests it lets through.
  */
 import type { Socket } from "node:net"
-import * as Cable from "@tidelog/e2e/src/Cable.ts"
-import type { HarnessError } from "@tidelog/e2e/src/HarnessError.ts"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Cable from "./Cable.ts"
+import type { HarnessError } from "./HarnessError.ts"
 
 /**
  * - `pass`: lets them through.
