@@ -162,6 +162,8 @@ export const serve = <Next>(
 
     let heartbeat = Heartbeat.heard(openedAt)
     let pingedAt: number | undefined
+    /** Bytes that the ping waits behind. */
+    let ahead = 0
     let pong = yield* Deferred.make<void>()
     const probed = Effect.unsafeMakeLatch(false)
     const exchanges = new Map<Frame.RequestId, Exchange>()
@@ -177,6 +179,7 @@ export const serve = <Next>(
     const ping = (within: number): void => {
       heartbeat = Heartbeat.asked(heartbeat, now(), within)
       pingedAt ??= now()
+      ahead = socket.unsent()
       send(PingText.PING_TEXT)
     }
 
@@ -285,6 +288,15 @@ export const serve = <Next>(
         }
         if (Heartbeat.dueAt(heartbeat, pingAfter) <= now()) {
           if (heartbeat._tag === "Asked") {
+            const unsent = socket.unsent()
+            if (unsent < ahead) {
+              // On a slow link what is sent holds up the ping behind it, and goes on.
+              ahead = unsent
+              const more = pongWithin * patience
+              heartbeat = Heartbeat.asked(Heartbeat.heard(now()), now(), more)
+              for (const exchange of requests.open()) exchange.postpone(more)
+              continue
+            }
             late = isOwed()
             return yield* SyncSocket.lost("no sign of life")
           }

@@ -64,6 +64,8 @@ export interface SyncSocket {
   onText: (text: string) => void
   /** Sends a text. After the end it does nothing. */
   readonly send: (text: string) => void
+  /** Bytes that wait to be sent, as far as the runtime tells. */
+  readonly unsent: () => number
   /** Ends the connection from this side: nothing that comes later is taken in. */
   readonly end: (end: ConnectionEnd) => void
 }
@@ -155,6 +157,7 @@ export const open = (options: {
       transport: transportOf(socket),
       incoming,
       end,
+      unsent: () => socket.bufferedAmount,
       send: (text: string) => {
         if (ended || socket.readyState !== OPEN) return
         try {

@@ -286,6 +286,31 @@ describe("Reconnect", () => {
     })
   )
 
+  it.scoped("[CLIENT-2] an upload that goes on is a sign of life, also for what it carries", () =>
+    Effect.gen(function* () {
+      const { client, socket } = yield* makeOnline()
+      const pushing = yield* Effect.fork(client.push(events(0, 1), { backendId: Option.none() }))
+      yield* settle
+      socket.answersPings = false
+      socket.bufferedAmount = 900_000
+      // 18 kB/s: longer than an answer to a push has.
+      while (socket.bufferedAmount > 0) {
+        yield* advance("5 seconds")
+        expect(socket.closedWith).toBeUndefined()
+        socket.bufferedAmount -= 90_000
+      }
+      expect(socket.pushes).toHaveLength(1)
+      socket.accepted(socket.pushes[0]?.id ?? "")
+      yield* Fiber.join(pushing)
+
+      socket.bufferedAmount = 900_000
+      yield* advance("14 seconds")
+      expect(socket.closedWith).toBeUndefined()
+      yield* advance("1 second")
+      expect(socket.closedWith).toBe(1000)
+    })
+  )
+
   it.scoped("[CLIENT-2] one that opens and says nothing is left after 5 s", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makeClient()

@@ -20,6 +20,8 @@ export class TestSocket extends EventTarget {
   readonly texts: Array<string> = []
   /** The code that the client closed it with. */
   closedWith: number | undefined
+  /** Bytes that are still on their way, in the runtime's count. */
+  bufferedAmount = 0
   /** Whether pings are answered. */
   answersPings = true
   /** How many listeners the client has on it, by kind. */
