@@ -303,8 +303,11 @@ describe("Reconnect", () => {
       socket.accepted(socket.pushes[0]?.id ?? "")
       yield* Fiber.join(pushing)
 
+      // Once it stops, nobody is there.
       socket.bufferedAmount = 900_000
       yield* advance("14 seconds")
+      socket.bufferedAmount -= 90_000
+      yield* advance("5 seconds")
       expect(socket.closedWith).toBeUndefined()
       yield* advance("1 second")
       expect(socket.closedWith).toBe(1000)
