@@ -27,7 +27,7 @@ const OWN_PARAMS = /^(?:storeId|payload|transport|protocol)=/
 
 /**
  * The URL of a connection: `base` with its scheme made a WebSocket's, `/websocket` below its path,
- * and the search params beside those it already has.
+ * and the search params beside those it already has. `payload`: what JSON can hold.
  *
  * `base`: a `ws:`, `wss:`, `http:` or `https:` URL, with a path, a query, or neither. Throws a
  * `TypeError` if it is none of these, a `RangeError` or a `URIError` if storeId is none.
@@ -35,7 +35,10 @@ const OWN_PARAMS = /^(?:storeId|payload|transport|protocol)=/
  * @since 0.1.0
  * @category urls
  */
-export const connectionUrl = (base: string, params: SearchParams): string => {
+export const connectionUrl = (
+  base: string,
+  params: Omit<SearchParams, "payload"> & { readonly payload?: unknown }
+): string => {
   const { payload, protocol, storeId, transport } = params
   const [, scheme, place, query = ""] =
     /^(?:http|ws)(s?):(\/\/[^?#]+)\??([^#]*)/i.exec(base.trim()) ?? []

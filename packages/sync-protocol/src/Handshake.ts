@@ -6,6 +6,7 @@
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { PROTOCOL_VERSION } from "./ConnectionUrl.ts"
+import * as Json from "./Json.ts"
 
 export {
   /**
@@ -67,7 +68,7 @@ export type StoreId = typeof StoreId.Type
  */
 const PayloadParam = Schema.compose(
   Schema.StringFromUriComponent,
-  Schema.parseJson(Schema.Unknown)
+  Schema.parseJson(Json.FromParsed)
 ).pipe(
   Schema.UndefinedOr,
   // The default message quotes what it could not read, and a payload holds tokens.

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Frame, Handshake, LogEvent, SyncError } from "@tidelog/sync-protocol"
+import { Frame, Handshake, Json, LogEvent, SyncError } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
 
 /**
@@ -21,7 +21,7 @@ import * as Schema from "effect/Schema"
 export const Session = Schema.Struct({
   connectionId: Schema.String,
   storeId: Handshake.StoreId,
-  payload: Schema.optional(Schema.Unknown),
+  payload: Schema.optional(Json.FromParsed),
   identity: Schema.optional(Schema.Unknown),
   expiresAt: Schema.optional(Schema.Number),
   headers: Schema.Record({ key: Schema.String, value: Schema.String })

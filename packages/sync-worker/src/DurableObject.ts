@@ -5,7 +5,6 @@
  */
 import type { WebSocket } from "@cloudflare/workers-types"
 import { Limits } from "@tidelog/sync-protocol"
-import type { Message } from "@tidelog/sync-protocol"
 import { DurableObject } from "cloudflare:workers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,6 +14,7 @@ import type { MissingBinding, ObjectStorage, StorageOption } from "./CloudflareE
 import type { DoRpcTransport } from "./DoRpcTransport.ts"
 import type { EventLog } from "./EventLog.ts"
 import type * as ForwardHeaders from "./ForwardHeaders.ts"
+import type * as HookMessage from "./HookMessage.ts"
 import { provideServices } from "./internal/services.ts"
 import type { Enough, ServicesOption } from "./internal/services.ts"
 import type { UserResult } from "./internal/userCode.ts"
@@ -75,13 +75,13 @@ export interface DurableObjectOptions<
 >
   extends TransportOptions, ServicesOption<S, E, StoreId | CloudflareEnv> {
   /** Before a push is stored. */
-  readonly onPush?: (request: Message.PushRequest, session: SyncHooks.HookSession) => APush
+  readonly onPush?: (request: HookMessage.PushRequest, session: SyncHooks.HookSession) => APush
   /** Before a pull starts. */
-  readonly onPull?: (request: Message.PullRequest, session: SyncHooks.HookSession) => APull
+  readonly onPull?: (request: HookMessage.PullRequest, session: SyncHooks.HookSession) => APull
   /** After a push was answered. */
   readonly onPushRes?: (answer: SyncHooks.PushAnswer, session: SyncHooks.HookSession) => APushRes
   /** After a page of a pull was sent. */
-  readonly onPullRes?: (page: Message.PullResponse, session: SyncHooks.HookSession) => APullRes
+  readonly onPullRes?: (page: HookMessage.PullResponse, session: SyncHooks.HookSession) => APullRes
   /** Where the events are kept. A Worker with admin or health routes is told the same. */
   readonly storage?: StorageOption
   /**

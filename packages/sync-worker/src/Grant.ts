@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Handshake } from "@tidelog/sync-protocol"
+import { Handshake, Json } from "@tidelog/sync-protocol"
 import * as Schema from "effect/Schema"
 
 /**
@@ -26,7 +26,7 @@ export const HEADER = "x-tidelog-grant"
 export const Grant = Schema.Struct({
   connectionId: Schema.String,
   storeId: Handshake.StoreId,
-  payload: Schema.optional(Schema.Unknown),
+  payload: Schema.optional(Json.FromParsed),
   identity: Schema.optional(Schema.Unknown),
   /** When the authorisation ends, in milliseconds since the epoch. */
   expiresAt: Schema.optional(Schema.Number)

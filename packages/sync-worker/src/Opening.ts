@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Chunking, Handshake } from "@tidelog/sync-protocol"
-import type { Limits } from "@tidelog/sync-protocol"
+import type { Json, Limits } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -42,7 +42,7 @@ export interface ConnectOptions extends Cors.CorsOptions, BindingOptions {
  */
 export type Authorise = (
   env: object,
-  payload: unknown,
+  payload: Json.Json | undefined,
   context: SyncAuth.AuthContext
 ) => Effect.Effect<unknown, SyncAuth.AuthError>
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Handshake } from "@tidelog/sync-protocol"
+import type { Json } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -104,12 +105,13 @@ type Identity = NonNullable<unknown> | null | undefined | void
  * than 10 s. Any other error, and any defect, refuses with 4401, and keeps its words to the server's log;
  * so does an answer of `false`, an error or a `Response`, which has no words.
  *
- * `R`: the services that its Effect needs. `Payload`: what the payload is decoded to, if it is.
+ * `R`: the services that its Effect needs. `Payload`: what the payload is decoded to, if it is;
+ * else it is JSON, or `undefined` if the client sent none.
  *
  * @since 0.1.0
  * @category models
  */
-export type ValidatePayload<R = never, Payload = unknown> = (
+export type ValidatePayload<R = never, Payload = Json.Json | undefined> = (
   payload: Payload,
   context: AuthContext
 ) => Identity | Promise<unknown> | Effect.Effect<unknown, unknown, R>
@@ -125,7 +127,10 @@ export interface SyncAuthService {
    * The identity of whoever asks to connect, as JSON, or why they may not. `payload`: as it was sent;
    * `undefined` if none was.
    */
-  readonly authorise: (payload: unknown, context: AuthContext) => Effect.Effect<unknown, AuthError>
+  readonly authorise: (
+    payload: Json.Json | undefined,
+    context: AuthContext
+  ) => Effect.Effect<unknown, AuthError>
 }
 
 /**
@@ -160,7 +165,7 @@ const DEADLINE = "10 seconds"
  */
 export const authorise = <R = never>(
   validatePayload: ValidatePayload<R>,
-  payload: unknown,
+  payload: Json.Json | undefined,
   context: AuthContext
 ): Effect.Effect<unknown, AuthError, R> =>
   runRule<unknown, R>(() => validatePayload(payload, context)).pipe(

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Message } from "@tidelog/sync-protocol"
-import type { Refusal, SyncError } from "@tidelog/sync-protocol"
+import type { Json, Refusal, SyncError } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Session } from "./Connection.ts"
+import type * as HookMessage from "./HookMessage.ts"
 import * as Background from "./internal/background.ts"
 import { annotateOwner } from "./internal/owner.ts"
 import { runRule, runUserCode, wordsOf } from "./internal/userCode.ts"
@@ -56,13 +57,15 @@ export type PushAnswer =
  * @since 0.1.0
  * @category models
  */
-export interface HookSession extends Omit<Session, "headers"> {
+export interface HookSession extends Omit<Session, "headers" | "payload"> {
+  readonly payload?: Json.Json
   readonly headers: ReadonlyMap<string, string>
 }
 
-const toHook = (session: Session): HookSession => ({
+const toHook = ({ headers, payload, ...session }: Session): HookSession => ({
   ...session,
-  headers: new Map(Object.entries(session.headers))
+  ...(payload === undefined ? {} : { payload }),
+  headers: new Map(Object.entries(headers))
 })
 
 /**
@@ -92,13 +95,13 @@ export type Hook<A, R = never> = (message: A, session: HookSession) => UserResul
  */
 export interface HookOptions<RPush = never, RPull = RPush, RPushRes = RPush, RPullRes = RPush> {
   /** Before a push is stored. */
-  readonly onPush?: Hook<Message.PushRequest, RPush>
+  readonly onPush?: Hook<HookMessage.PushRequest, RPush>
   /** Before a pull starts. */
-  readonly onPull?: Hook<Message.PullRequest, RPull>
+  readonly onPull?: Hook<HookMessage.PullRequest, RPull>
   /** After a push was answered. */
   readonly onPushRes?: Hook<PushAnswer, RPushRes>
   /** After a page of a pull was sent. */
-  readonly onPullRes?: Hook<Message.PullResponse, RPullRes>
+  readonly onPullRes?: Hook<HookMessage.PullResponse, RPullRes>
 }
 
 /**
@@ -154,7 +157,7 @@ export const make = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes = 
   options: HookOptions<RPush, RPull, RPushRes, RPullRes>
 ): Effect.Effect<SyncHooksService, never, RPush | RPull | RPushRes | RPullRes | Scope.Scope> =>
   Effect.gen(function* () {
-    const { onPull, onPullRes, onPush, onPushRes } = options
+    const { onPull, onPullRes, onPush, onPushRes } = unbranded(options)
     const context = yield* Effect.context<RPush | RPull | RPushRes | RPullRes>()
     const rules = {
       ...(onPush === undefined ? {} : { onPush: toRule("onPush", onPush, context) }),
@@ -206,6 +209,17 @@ export const layer = <RPush = never, RPull = RPush, RPushRes = RPush, RPullRes =
  * @category layers
  */
 export const layerNone: Layer.Layer<SyncHooks> = layer({})
+
+/** The hooks of the messages as the server has them: what these lack are types alone. */
+const unbranded = <RPush, RPull, RPushRes, RPullRes>(
+  options: HookOptions<RPush, RPull, RPushRes, RPullRes>
+) =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  options as Omit<typeof options, "onPull" | "onPullRes" | "onPush"> & {
+    readonly onPush?: Hook<Message.PushRequest, RPush>
+    readonly onPull?: Hook<Message.PullRequest, RPull>
+    readonly onPullRes?: Hook<Message.PullResponse, RPullRes>
+  }
 
 const toRule =
   <Request, R>(name: string, hook: Hook<Request, R>, context: Context.Context<R>) =>

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Limits } from "@tidelog/sync-protocol"
+import type { Json } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -41,7 +42,7 @@ export interface WorkerOptions extends Opening.ConnectOptions, AdminRoutes.Admin
  * @category models
  */
 export interface RuleOptions<
-  Payload = unknown,
+  Payload = Json.Json | undefined,
   Encoded = Payload,
   A = unknown,
   S = never,
@@ -86,7 +87,7 @@ export interface SyncWorker {
  * @category handlers
  */
 export const handleWebSocket: {
-  <Payload = unknown, Encoded = Payload, A = unknown, S = never, E = never>(
+  <Payload = Json.Json | undefined, Encoded = Payload, A = unknown, S = never, E = never>(
     request: Request,
     env: object,
     ctx: ExecutionContext,
@@ -144,7 +145,7 @@ const toLayer = <Payload, Encoded, A, S, E>(
   }
   return validatePayload === undefined
     ? SyncAuth.layerNone
-    : // Without a Schema, `Payload` is `unknown`.
+    : // Without a Schema, `Payload` is what it is here.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       SyncAuth.layer((payload, context) => validatePayload(payload as Payload, context))
 }
@@ -289,7 +290,13 @@ export const makeWorkerFromLayer = <E>(
  * @since 0.1.0
  * @category constructors
  */
-export const makeWorker = <Payload = unknown, Encoded = Payload, A = unknown, S = never, E = never>(
+export const makeWorker = <
+  Payload = Json.Json | undefined,
+  Encoded = Payload,
+  A = unknown,
+  S = never,
+  E = never
+>(
   options?: RuleOptions<Payload, Encoded, A, S, E> & WorkerOptions & Enough<A, S, CloudflareEnv>
 ): SyncWorker =>
   options === undefined

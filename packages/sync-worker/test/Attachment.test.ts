@@ -1,5 +1,6 @@
 import { serialize } from "node:v8"
 import { describe, expect, it } from "@effect/vitest"
+import type { Json } from "@tidelog/sync-protocol"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Attachment from "../src/Attachment.ts"
@@ -9,7 +10,7 @@ const seeded = { fastCheck: { seed: 20_260_801, numRuns: 200 } }
 
 const text = FastCheck.oneof(FastCheck.string16bits(), FastCheck.fullUnicodeString())
 
-const json = FastCheck.jsonValue().map((value): unknown => JSON.parse(JSON.stringify(value)))
+const json = FastCheck.jsonValue().map((value): Json.Json => JSON.parse(JSON.stringify(value)))
 
 const session: FastCheck.Arbitrary<Session> = FastCheck.record(
   {
@@ -53,7 +54,7 @@ const LARGEST: SubscriptionState = {
   started: false
 }
 
-const ofPayload = (payload: unknown): Session => ({
+const ofPayload = (payload: Json.Json): Session => ({
   connectionId: "0123abcd",
   storeId: "store",
   payload,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import type { Json } from "@tidelog/sync-protocol"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Grant from "../src/Grant.ts"
@@ -7,7 +8,7 @@ const json = FastCheck.oneof(
   FastCheck.jsonValue({ stringUnit: "grapheme" }),
   FastCheck.string16bits(),
   FastCheck.fullUnicodeString()
-).map((value): unknown => JSON.parse(JSON.stringify(value)))
+).map((value): Json.Json => JSON.parse(JSON.stringify(value)))
 
 describe("Grant", () => {
   it.prop(

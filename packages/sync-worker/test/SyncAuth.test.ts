@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Json } from "@tidelog/sync-protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -21,7 +22,7 @@ const CONTEXT = { storeId: "store", headers: new Headers({ cookie: "session=1" }
 
 const IDENTITY = { user: "u1", roles: ["reader"] }
 
-const tryWith = (validatePayload: ValidatePayload, payload: unknown = { token: "t" }) =>
+const tryWith = (validatePayload: ValidatePayload, payload: Json.Json = { token: "t" }) =>
   Effect.either(authorise(validatePayload, payload, CONTEXT))
 
 const granting: ReadonlyArray<readonly [string, ValidatePayload]> = [
@@ -116,7 +117,7 @@ describe("authorise", () => {
     ["nothing found", () => Option.none()]
   ])("[AUTH-1] a rule that answers %s lets nobody in, behind a schema neither", ([, rule]) =>
     Effect.gen(function* () {
-      for (const each of [rule, withSchema(Schema.Unknown, rule)]) {
+      for (const each of [rule, withSchema(Json.FromParsed, rule)]) {
         expect(yield* tryWith(each)).toMatchObject(Either.left({ _tag: "Unauthorized" }))
       }
       expect(yield* tryWith(() => true)).toEqual(Either.right(true))
@@ -125,7 +126,7 @@ describe("authorise", () => {
 
   it.effect.each(refusing)("[AUTH-2] %s does the same behind a schema", ([, rule]) =>
     Effect.gen(function* () {
-      const through = (error: Error) => tryWith(withSchema(Schema.Unknown, rule(error)))
+      const through = (error: Error) => tryWith(withSchema(Json.FromParsed, rule(error)))
       expect(yield* through(forbidden)).toEqual(Either.left(forbidden))
       expect(yield* through(new Error("the password of the database is x"))).toEqual(
         Either.left(new Unauthorized({ reason: "the credentials were not accepted" }))

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { CloudflareEnv } from "../src/CloudflareEnv.ts"
+import type { Rule } from "../src/do-rpc/Admission.ts"
 import type { makeDurableObject } from "../src/DurableObject.ts"
 import type { StoreId } from "../src/StoreId.ts"
 import * as SyncAuth from "../src/SyncAuth.ts"
@@ -115,6 +116,49 @@ it("[AUTH-2] a rule gets what the Schema decodes to", () => {
   makeWorker({ syncPayloadSchema: schema, validatePayload: ({ until }) => until })
 })
 
+it("[AUTH-1] a rule may say what a payload is: JSON, or nothing", () => {
+  // As LiveStore's `Schema.JsonValue` is written.
+  interface JsonArray extends ReadonlyArray<JsonValue> {}
+  interface JsonObject {
+    [key: string]: JsonValue
+  }
+  type JsonValue = string | number | boolean | null | JsonObject | JsonArray
+  interface OfficialContext {
+    storeId: string
+  }
+  const rule = (payload: JsonValue | undefined, { storeId }: OfficialContext) => {
+    if (payload !== storeId) throw new Error("no")
+  }
+  // oxlint-disable-next-line typescript/no-explicit-any
+  const loose = async (payload: any) => ({ user: String(payload.user) })
+  const request = new Request("http://localhost/")
+  const context = Object.create(null)
+  const layer = SyncAuth.layer(rule)
+  const untold: Layer.Layer<SyncAuth.SyncAuth> = SyncAuth.layer((payload: unknown) => ({ payload }))
+  const callers: ReadonlyArray<Rule> = [rule, loose, (payload: unknown) => ({ payload })]
+  for (const worker of [
+    makeWorker({ validatePayload: rule }),
+    makeWorker({ validatePayload: loose }),
+    makeWorker({ validatePayload: (payload: unknown) => ({ payload }) }),
+    // It may be `false`, and so may what is unknown: that is for its app to know.
+    makeWorker({ validatePayload: (payload) => payload }),
+    // @ts-expect-error: there may be none.
+    makeWorker({ validatePayload: (payload: JsonValue) => ({ payload }) }),
+    // @ts-expect-error: nor is it a record for being JSON.
+    makeWorker({ validatePayload: (payload: Record<string, string>) => payload })
+  ]) {
+    expect(worker.fetch).toBeTypeOf("function")
+  }
+  for (const answer of [
+    handleWebSocket(request, {}, context, { validatePayload: rule }),
+    handleWebSocket(request, {}, context, { layer })
+  ]) {
+    expect(answer).toBeInstanceOf(Promise)
+  }
+  expect(Layer.isLayer(untold)).toBe(true)
+  expect(callers).toHaveLength(3)
+})
+
 it("[LIMIT-4] a Worker takes the limits that its object is told", () => {
   const limits: Limits.LimitChanges = { maxBatchEvents: 500, maxSockets: undefined }
   expect(makeWorker({ limits }).fetch).toBeTypeOf("function")
@@ -175,7 +219,7 @@ describe("[HOOK-5][AUTH-1] `services` beside functions that use their parameters
       }),
       makeWorker({
         services: everything,
-        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(String(given)))
+        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(JSON.stringify(given)))
       }),
       makeWorker({
         validatePayload: Effect.fn(function* (_: unknown, { storeId }: SyncAuth.AuthContext) {
@@ -220,7 +264,7 @@ describe("[HOOK-5][AUTH-1] `services` beside functions that use their parameters
   it("are enough, or not, for a handler", () => {
     for (const answer of [
       handleWebSocket(request, {}, context, {
-        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(String(given))),
+        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(JSON.stringify(given))),
         services: rules
       }),
       handleWebSocket(request, {}, context, {
@@ -230,7 +274,7 @@ describe("[HOOK-5][AUTH-1] `services` beside functions that use their parameters
       }),
       // @ts-expect-error: no services.
       handleWebSocket(request, {}, context, {
-        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(String(given)))
+        validatePayload: (given) => Effect.flatMap(Rules, ({ ask }) => ask(JSON.stringify(given)))
       })
     ]) {
       expect(answer).toBeInstanceOf(Promise)

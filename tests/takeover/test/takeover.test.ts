@@ -361,6 +361,19 @@ layer(official, { excludeTestServices: true, timeout: "60 seconds" })("takeover"
       })
     }
 
+    it.scoped("[TAKE-11] hooks in the types of the official package refuse as they are", () =>
+      Effect.gen(function* () {
+        const { device } = yield* AfterTakeover
+        const { connect } = yield* device("official", "d1", "hooked")
+        const backend = yield* connect
+        const forbidden = events(0, 1).map((event) => ({ ...event, name: "v1.Forbidden" }))
+        expect(String(yield* Effect.flip(backend.push(forbidden)))).toContain(
+          "hooked forbids 1, of undefined"
+        )
+        yield* backend.push(events(0, 1))
+      })
+    )
+
     it.scoped("[TAKE-4][TAKE-5] of two stores with one table, only its own has the events", () =>
       Effect.gen(function* () {
         const { device, log } = yield* AfterTakeover

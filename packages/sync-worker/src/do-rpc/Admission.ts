@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { DoRpcMessage, Handshake } from "@tidelog/sync-protocol"
+import { DoRpcMessage, Handshake, Json } from "@tidelog/sync-protocol"
 import type { Frame, Refusal } from "@tidelog/sync-protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -26,7 +26,7 @@ import * as Callers from "./Callers.ts"
  * @category models
  */
 export type Rule = (
-  payload: unknown,
+  payload: Json.Json | undefined,
   context: {
     readonly storeId: Handshake.StoreId
     readonly caller: DoRpcMessage.CallerContext | undefined
@@ -62,7 +62,7 @@ const refusalOf = ({ _tag }: SyncAuth.AuthError): Refusal.RefusalName => {
 
 const Claims = Schema.Struct({
   storeId: Handshake.StoreId,
-  payload: Schema.optional(Schema.Unknown)
+  payload: Schema.optional(Json.FromParsed)
 })
 
 const decodeClaims = Schema.decodeUnknownEither(Claims)
@@ -76,7 +76,7 @@ const decodePull = Schema.decodeUnknownEither(DoRpcMessage.PullRequest)
  */
 export const make = (host: DoRpcHost, callers: ReadonlySet<string>, rule: Rule | undefined) => {
   const authorise = (
-    payload: unknown,
+    payload: Json.Json | undefined,
     storeId: Handshake.StoreId,
     caller: DoRpcMessage.CallerContext | undefined
   ): Effect.Effect<unknown, SyncAuth.AuthError> =>

@@ -1,3 +1,4 @@
+import type { Json } from "@tidelog/sync-protocol"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
@@ -26,12 +27,15 @@ type HasServices<Needed, S, Given> = [Needed] extends [S]
 
 type NoSilentNo<A> = [Extract<A, SilentNo>] extends [never]
   ? unknown
-  : IsAny<A> extends true
+  : IsUnknown<A> extends true
     ? unknown
     : { readonly "to refuse, throw or fail: what is only returned is no word for a client": never }
 
 /** What says no to its reader, and nothing to a client. */
 type SilentNo = false | Error
+
+/** What may be anything that JSON can hold, as a payload may, is not known to be a no. */
+type IsUnknown<A> = IsAny<A> extends true ? true : [Json.Json] extends [A] ? true : false
 
 type IsAny<A> = 0 extends 1 & A ? true : false
 

@@ -2,8 +2,12 @@
  * LiveStore's own backend from npm, with each of its storages.
  */
 import { makeDurableObject, makeWorker } from "@livestore/sync-cf/cf-worker"
+import { hooks, validatePayload } from "../app/rules.ts"
 
-export class D1Object extends makeDurableObject({ storage: { _tag: "d1", binding: "DB" } }) {}
+export class D1Object extends makeDurableObject({
+  ...hooks,
+  storage: { _tag: "d1", binding: "DB" }
+}) {}
 
 /** Its default. */
 export class SqliteObject extends makeDurableObject() {}
@@ -19,7 +23,7 @@ interface Handler {
 
 /** Their types are those of an older release of the platform's. */
 const workerOf = (syncBackendBinding: string) =>
-  makeWorker({ syncBackendBinding }) as object as Handler
+  makeWorker({ syncBackendBinding, validatePayload }) as object as Handler
 
 const d1 = workerOf("D1_STORES")
 const sqlite = workerOf("SQLITE_STORES")

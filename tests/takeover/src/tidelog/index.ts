@@ -3,20 +3,23 @@
  */
 import { makeDurableObject, makeWorker } from "@tidelog/sync-worker"
 import type { CloudflareEnv } from "@tidelog/sync-worker"
+import { hooks, validatePayload } from "../app/rules.ts"
 
 /** One that the operators know to be the only one of its table. */
 const adoptOfficial: CloudflareEnv.AdoptOfficial = (storeId) =>
   storeId === "wedged-at-once" ? "always" : "proven"
 
 export class D1Object extends makeDurableObject({
+  ...hooks,
   storage: { _tag: "d1", binding: "DB", adoptOfficial }
 }) {}
 
 export class SqliteObject extends makeDurableObject({ storage: { _tag: "do-sqlite" } }) {}
 
-const d1 = makeWorker({ syncBackendBinding: "D1_STORES" })
+const d1 = makeWorker({ syncBackendBinding: "D1_STORES", validatePayload })
 const sqlite = makeWorker({
   syncBackendBinding: "SQLITE_STORES",
+  validatePayload,
   storage: { _tag: "do-sqlite" }
 })
 
