@@ -39,7 +39,7 @@ export interface TransportOptions {
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
   /**
    * How clients may connect: by WebSocket (`ws`) and HTTP (`http`) if not told, and by calls of other objects
-   * (`do-rpc`) where `doRpc` says whose. Others are refused with a reason.
+   * (`do-rpc`) where `doRpc` says whose. Others are refused with a reason. `do-rpc` without `doRpc` throws.
    */
   readonly enabledTransports?: Iterable<StoreObject.Transport>
   /** Of the HTTP transport: headers that are on each of its answers, refusals of the object among them. */
@@ -123,7 +123,8 @@ export type SyncDurableObject = new (
  * export class SyncBackendDO extends makeDurableObject({ onPush: (request) => … }) {}
  * ```
  *
- * `services`: a Layer of what the Effects of hooks need, asked for if they need anything.
+ * `services`: a Layer of what the Effects of hooks need, asked for if they need anything. Throws what
+ * `makeDurableObjectFromLayer` throws, and a `RangeError` if a limit is none.
  *
  * @since 0.1.0
  * @category constructors
@@ -185,7 +186,8 @@ const serverOf = ({ otel, storage }: Pick<DurableObjectOptions, "otel" | "storag
 
 /**
  * The Durable Object of a sync backend that is composed by hand. `layer` is built once for as long
- * as the object is in memory, and again after it was not.
+ * as the object is in memory, and again after it was not. Throws a `TypeError` if `enabledTransports` names
+ * `do-rpc` and there is no `doRpc`.
  *
  * @since 0.1.0
  * @category constructors
@@ -193,13 +195,22 @@ const serverOf = ({ otel, storage }: Pick<DurableObjectOptions, "otel" | "storag
 export const makeDurableObjectFromLayer = <E>(
   layer: StoreObject.ServerLayer<E>,
   options: TransportOptions = {}
-): SyncDurableObject =>
-  class extends DurableObject<Cloudflare.Env> {
+): SyncDurableObject => {
+  // Whoever deploys a mistake hears of it at once.
+  const enabledTransports = StoreObject.transportsOf(options)
+  return class extends DurableObject<Cloudflare.Env> {
     readonly #store: StoreObject.StoreObject
 
     constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
       super(ctx, env)
-      this.#store = StoreObject.make({ ...options, state: ctx, env, layer, name: ctx.id.name })
+      this.#store = StoreObject.make({
+        ...options,
+        enabledTransports,
+        state: ctx,
+        env,
+        layer,
+        name: ctx.id.name
+      })
     }
 
     override fetch(request: Request) {
@@ -230,3 +241,4 @@ export const makeDurableObjectFromLayer = <E>(
       return Effect.runPromise(this.#store.admin(operation))
     }
   }
+}

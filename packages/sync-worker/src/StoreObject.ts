@@ -50,6 +50,32 @@ export interface HttpOptions {
 }
 
 /**
+ * The transports that connections may use: those that are told, or else `ws` and `http`, and `do-rpc` where `doRpc`
+ * is told. Throws a `TypeError` if `do-rpc` is named without: nothing would answer its calls.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const transportsOf = ({
+  doRpc,
+  enabledTransports
+}: {
+  readonly doRpc?: DoRpcTransport
+  readonly enabledTransports?: Iterable<Transport>
+}): ReadonlySet<Transport> => {
+  const transports = new Set(
+    enabledTransports
+      ?? (doRpc === undefined ? DEFAULT_TRANSPORTS : [...DEFAULT_TRANSPORTS, "do-rpc"])
+  )
+  if (doRpc === undefined && transports.has("do-rpc")) {
+    throw new TypeError(
+      `enabledTransports names do-rpc, which is served where ${DO_RPC} says whose`
+    )
+  }
+  return transports
+}
+
+/**
  * The handlers of a Durable Object.
  *
  * @since 0.1.0
@@ -79,7 +105,7 @@ export const make = <E>(options: {
   readonly env: object
   readonly layer: LiveServer.ServerLayer<E>
   readonly forwardHeaders?: ForwardHeaders.ForwardHeaders
-  /** The transports that connections may use. */
+  /** See `transportsOf`. */
   readonly enabledTransports?: Iterable<Transport>
   /** Of the HTTP transport: `responseHeaders` are on each of its answers. */
   readonly http?: HttpOptions
@@ -89,10 +115,7 @@ export const make = <E>(options: {
   readonly name?: string | undefined
 }): StoreObject => {
   const { env, forwardHeaders = [], http = {}, layer, state } = options
-  const transports = new Set(
-    options.enabledTransports
-      ?? (options.doRpc === undefined ? DEFAULT_TRANSPORTS : [...DEFAULT_TRANSPORTS, "do-rpc"])
-  )
+  const transports = transportsOf(options)
   state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(Frame.PING_TEXT, Frame.PONG_TEXT))
 
   const withResponseHeaders = (response: Response): Response => {
@@ -303,10 +326,7 @@ export const make = <E>(options: {
 
     failed: forget,
 
-    rpc: (payload) =>
-      doRpc === undefined
-        ? Effect.dieMessage("this backend does not take the transport do-rpc")
-        : doRpc.call(payload)
+    rpc: (payload) => (doRpc === undefined ? refuseCall(options.name) : doRpc.call(payload))
   }
 }
 
@@ -315,6 +335,19 @@ const refuse = (grant: Grant.Grant, name: keyof typeof Handshake.CloseCode, reas
   annotateOwner(grant)(Refusals.answerUpgrade(Handshake.CloseCode[name], reason))
 
 const DEFAULT_TRANSPORTS: Iterable<Transport> = ["ws", "http"]
+
+/** The option, in words for whoever has to set it. */
+const DO_RPC = `makeDurableObject({ doRpc: doRpc({ callers: ["…"] }) }), of @tidelog/sync-worker/do-rpc,`
+
+/** A call has no other answer than what it throws. */
+const refuseCall = (storeId = "") => {
+  const reason = "this backend does not take the transport do-rpc"
+  return Effect.logWarning("call refused").pipe(
+    Effect.annotateLogs({ reason, storeId, option: DO_RPC }),
+    Effect.provide(Logger.json),
+    Effect.zipRight(Effect.dieMessage(reason))
+  )
+}
 
 const transportOf = (request: Request): Transport => (isUpgrade(request) ? "ws" : "http")
 

@@ -11,7 +11,7 @@ import { bundle, startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 import type { Json } from "./support/WireClient.ts"
 
-const { evict, miniflare, url } = await startServer("./rpcWorker.ts", {
+const { evict, lines, miniflare, url } = await startServer("./rpcWorker.ts", {
   durableObjects: { WEBSOCKET_SERVER: "SyncBackendDO", CLOSED: "ClosedDO", CALLER: "CallerDO" }
 })
 
@@ -210,6 +210,24 @@ describe("a call", () => {
       status: 500,
       text: expect.stringContaining("does not take the transport do-rpc")
     })
+    await eventually(() => {
+      const line = lines.find((line) => line.includes("call refused"))
+      expect(JSON.parse(line ?? "{}")).toMatchObject({
+        logLevel: "WARN",
+        annotations: {
+          storeId: "closed",
+          reason: expect.stringContaining("do-rpc"),
+          option: expect.stringContaining("doRpc: doRpc(")
+        }
+      })
+    })
+  })
+
+  it("[RPC-2] a class that names the transport, and not whose calls it takes, is refused as it is made", async () => {
+    const answer = await fetch(new URL("/mistaken", url))
+    expect(await answer.text()).toMatch(
+      /^TypeError: enabledTransports names do-rpc, .*doRpc: doRpc\(/
+    )
   })
 
   it("[RPC-2] has nothing in a bundle that does not import it", async () => {

@@ -106,6 +106,16 @@ export class CallerDO extends DurableObject<Env> {
 
 const worker = makeWorker()
 
+/** What a module gets that names the transport and does not say whose calls it takes. */
+const loaded = (): string => {
+  try {
+    makeDurableObject({ enabledTransports: ["ws", "do-rpc"] })
+    return "loaded"
+  } catch (error) {
+    return String(error)
+  }
+}
+
 export default {
   fetch(request: Request, env: Env, ctx: ExecutionContext) {
     const url = new URL(request.url)
@@ -119,6 +129,7 @@ export default {
         .then((text) => object.admin(text))
         .then((text) => new Response(text))
     }
+    if (route === "mistaken") return new Response(loaded())
     if (route !== "caller") return worker.fetch(request, env, ctx)
     url.pathname = `/${rest.join("/")}`
     return env.CALLER.get(env.CALLER.idFromName(name)).fetch(new Request(url, request))
