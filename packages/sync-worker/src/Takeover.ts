@@ -69,8 +69,9 @@ const REASONS = {
   missing:
     "the official backend has stored events for it, but not in this database. Is `storage` what it was?",
   foreign:
-    "there is a table of its name that this store is not known to have made. If it is known to be the store's, "
-    + `say "always" in storage.adoptOfficial`
+    "there is a table of its name that this store is not known to have made. If it is that of another store of the "
+    + "official backend, open that one first. If it is known to be this store's, say "
+    + `"always" in storage.adoptOfficial`
 } as const
 
 /**

@@ -218,6 +218,30 @@ describe("Subscriptions", () => {
   )
 
   testServer(
+    "[RPC-6] of an object that answers nothing end if another one names it, but not if its identity is another",
+    Effect.gen(function* () {
+      const { add, does, names, updates } = yield* setUp
+      yield* add(0, { identity: "ann" }, { id: "own", requestId: "5" })
+      yield* push(1)
+      yield* TestClock.adjust("1 second")
+      // As LiveStore's own client, it says nothing to a name that it does not wait for.
+      does((taken, name) => (name === "own" ? taken : Effect.succeed(true)))
+      yield* add(1, { identity: "mallory" }, { id: "false-1", requestId: "0", before: names() })
+      yield* push(2)
+      yield* TestClock.adjust("1 second")
+      expect([names(), updates]).toEqual([
+        ["false-1", "own"],
+        [1, 2]
+      ])
+      yield* add(2, { identity: "ann" }, { id: "false-2", requestId: "0", before: names() })
+      yield* push(3)
+      yield* TestClock.adjust("1 second")
+      // As after a start of its object: the server cannot tell the two apart.
+      expect(names()).toEqual(["false-1", "false-2"])
+    })
+  )
+
+  testServer(
     "[RPC-6][AUTH-8] end with their identity, which is sent nothing more",
     Effect.gen(function* () {
       const { add, kept, updates } = yield* setUp

@@ -345,6 +345,21 @@ describe("stores that share an official table", () => {
     })
   )
 
+  it.effect("[TAKE-4] one without events need not wait for it, unless its id is the table's", () =>
+    Effect.gen(function* () {
+      yield* leave("for-ever", chain(1, 3))
+      const empty = yield* open("for.ever", { past: pastOf(0, "other"), adoption: "never" })
+      expect(yield* seqNums(empty)).toEqual([])
+      const adoption = "never" as const
+      for (const options of [{ adoption }, { past: pastOf(0, "other"), adoption }]) {
+        expect(yield* refused("for_ever", options)).toMatchObject({ reason: "foreign" })
+      }
+      // To open the other one is what gives the table another name.
+      yield* open("for-ever", { past: pastOf(3) })
+      expect(yield* seqNums(yield* open("for_ever"))).toEqual([])
+    })
+  )
+
   it.effect("[TAKE-4] a table with the events of two is nobody's", () =>
     Effect.gen(function* () {
       // The official backend compares a push with its own store's head only: here is the second one's, which

@@ -2,7 +2,8 @@
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
 import { matchSyncRequest } from "../src/SyncRequest.ts"
-import { accepted } from "./support/frames.ts"
+import { accepted, ended } from "./support/frames.ts"
+import { exitOf, HttpClient } from "./support/HttpClient.ts"
 import { startServer } from "./support/server.ts"
 import { events, WireClient } from "./support/WireClient.ts"
 
@@ -77,6 +78,19 @@ describe("a worker with routes of its own", async () => {
       expect(await client.exit("1")).toEqual(accepted)
       client.close()
     }
+  })
+
+  it("[HTTP-1] its handler serves sync over HTTP as well", async () => {
+    const http = new HttpClient(url, "over HTTP", { as: "ann" })
+    expect(exitOf(await http.send(http.pushFrame(events(1, 2))))).toEqual(accepted)
+    const pulled = await http.send(http.pullFrame())
+    expect(JSON.stringify(pulled.frames)).toContain(`"seqNum":2`)
+    expect(exitOf(pulled)).toEqual(ended)
+    const nobody = new HttpClient(url, "over HTTP", { as: "forbidden" })
+    expect(await nobody.send(nobody.pullFrame())).toMatchObject({
+      status: 403,
+      text: "this store is not yours\n"
+    })
   })
 
   it("[HAND-2] a payload is measured in bytes", async () => {
