@@ -270,6 +270,23 @@ describe("Reconnect", () => {
     })
   )
 
+  it.scoped("[CLIENT-2] after as much silence as the app says, and for as long", () =>
+    Effect.gen(function* () {
+      const { server, socket } = yield* makeOnline({
+        timings: { pingAfter: "30 seconds", pongWithin: "20 seconds" }
+      })
+      socket.answersPings = false
+      yield* advance(29_999)
+      expect(socket.pings).toBe(1)
+      yield* advance(1)
+      expect(socket.pings).toBe(2)
+      yield* advance(19_999)
+      expect(server.sockets.length).toBe(1)
+      yield* advance(1)
+      expect(server.sockets.length).toBe(2)
+    })
+  )
+
   it.scoped("[CLIENT-2] any frame is a sign of life", () =>
     Effect.gen(function* () {
       const { client, socket } = yield* makeOnline()
