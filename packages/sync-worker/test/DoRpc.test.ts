@@ -45,6 +45,7 @@ const callerOf = (name: string, storeId: string) => {
     return JSON.parse(text)
   }
   return {
+    storeId,
     send,
     push: (batch: ReadonlyArray<unknown>, claims: object = {}) =>
       call("7", "SyncDoRpc.Push", { batch, backendId: { _tag: "None" }, ...claims }),
@@ -368,24 +369,37 @@ describe("a subscription", () => {
   })
 
   it("[RPC-4] begins after ten rounds, whatever comes", async () => {
-    const ann = callerOf("busy-ann", "busy")
-    const pulling = ann.pull(ME)
-    let head = 0
-    let frames: ReadonlyArray<Json> | undefined
-    while (frames === undefined) {
-      head += 1
-      await push("busy", events(head))
-      // Often enough for each round, and well below the limits.
-      frames = await Promise.race([pulling, setTimeout(50, undefined)])
+    /** Pushes until a pull has ended. `longest`: between two pushes, in ms. */
+    const pullBusily = async (storeId: string) => {
+      const ann = callerOf(`${storeId}-ann`, storeId)
+      const pulling = ann.pull(ME)
+      let head = 0
+      let longest = 0
+      let frames: ReadonlyArray<Json> | undefined
+      while (frames === undefined) {
+        head += 1
+        const before = performance.now()
+        await push(storeId, events(head))
+        // Often enough for each round, and well below the limits.
+        frames = await Promise.race([pulling, setTimeout(50, undefined)])
+        longest = Math.max(longest, performance.now() - before)
+      }
+      return { ann, frames, head, longest }
     }
+    let last = await pullBusily("busy")
+    // On a machine that has no time for the pushes, nothing comes for 500 ms, and the pull may end.
+    for (let again = 1; last.longest > 400 && again < 5; again++) {
+      last = await pullBusily(`busy-${again}`)
+    }
+    const { ann, frames, head } = last
     expect(lastOf(frames)).toEqual(ended)
     // The first may have come before there was an event.
     expect(frames.length).toBeGreaterThanOrEqual(11)
-    await push("busy", events(head + 1))
+    await push(ann.storeId, events(head + 1))
     await eventually(async () =>
       expect([...seqNumsOf(frames), ...seqNumsOf(await ann.updates())]).toEqual(range(1, head + 1))
     )
-  })
+  }, 60_000)
 
   it("[RPC-5] outlives the object's memory", async () => {
     const ann = callerOf("asleep-ann", "asleep")
