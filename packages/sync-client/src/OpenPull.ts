@@ -322,8 +322,11 @@ export const make = (options: {
     return Effect.zipRight(more, take)
   })
 
-  /** Whether what is waited for is not the next page, but events that are known to be there. */
-  const isMissing = () => !owed || received < gapUpTo
+  /**
+   * Whether what is waited for is not the next page, but events that are known to be there. A pull that is not live
+   * learns of its end by the Exit, however slow its pages are.
+   */
+  const isMissing = () => !owed || (options.live && received < gapUpTo)
 
   const isOwed = () =>
     id !== undefined && !inbox.isHeldUp() && (owed || received < Math.max(gapUpTo, expected))

@@ -293,6 +293,34 @@ describe("Pull", () => {
       })
   )
 
+  it.scoped(
+    "[CLIENT-3] a slow log is no broken one, though a later event comes between its pages",
+    () =>
+      Effect.gen(function* () {
+        const { client, socket } = yield* makeOnline()
+        const { fiber, read } = yield* pullAll(client, { live: false })
+        socket.page("1", page(0, 2, 4))
+        // The official server sends what is pushed to all.
+        socket.page("1", page(6, 7))
+        for (const from of [2, 4]) {
+          yield* advance("25 seconds")
+          expect(socket.pulls).toHaveLength(1)
+          socket.page("1", page(from, from + 2, 4 - from))
+        }
+        yield* settle
+        expect(read()).toEqual([1, 2, 3, 4, 5, 6])
+        // What came between is pulled as well.
+        socket.page(socket.pulls[1]?.id ?? "", page(6, 7))
+        socket.say({
+          _tag: "Exit",
+          requestId: socket.pulls[1]?.id ?? "",
+          exit: { _tag: "Success" }
+        })
+        yield* Fiber.join(fiber)
+        expect(read()).toEqual([1, 2, 3, 4, 5, 6, 7])
+      })
+  )
+
   it.scoped("[CLIENT-4] between two pages a lost connection fails the pull, once", () =>
     Effect.gen(function* () {
       const { client, server, socket } = yield* makeOnline()
