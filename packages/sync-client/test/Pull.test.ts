@@ -252,7 +252,9 @@ describe("Pull", () => {
           expect(cursorOf(socket.pulls.at(-1))).toMatchObject({ eventSequenceNumber: 2 })
           // As the official server sends a backlog: more is to come, and does not.
           socket.page(lastId(), pageOf(events(4, 5), 1), pageOf(events(5, 6)))
-          yield* advance("10 seconds")
+          yield* advance("9 seconds")
+          expect((yield* client.status.get).pullRejected).toBe(round === 0 ? undefined : GAP)
+          yield* advance("1 second")
           const status = yield* client.status.get
           expect([status._tag, status.pullRejected]).toEqual(["Online", GAP])
           yield* advance("30 seconds")
