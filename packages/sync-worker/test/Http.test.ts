@@ -475,8 +475,7 @@ describe("trouble", () => {
     const http = client("deleted")
     await http.send(http.pushFrame(events(1)))
     await breakLog("deleted", "holdRead")
-    const readsOf = async () =>
-      JSON.parse(await ask("/heard?", "deleted")).filter((what: unknown) => what === "read").length
+    const readsOf = async () => Number(await ask("/reads?", "deleted"))
     const reads = await readsOf()
     // Whoever asks within a moment of another answer shares that, and whoever comes late finds it being deleted.
     const pulling: Array<ReturnType<typeof http.send>> = []

@@ -72,7 +72,7 @@ const log = Layer.effect(
     return {
       ...below,
       head: failIf(storeId, "read").pipe(
-        Effect.zipRight(Effect.sync(() => hear(storeId, "read"))),
+        Effect.zipRight(Effect.sync(() => count("reads", storeId))),
         Effect.zipRight(waitWhile(storeId, "holdRead")),
         Effect.zipRight(below.head)
       ),
@@ -171,6 +171,8 @@ export default {
         const of = (what: string) => counts.get(`${what} ${storeId}`) ?? 0
         return Response.json({ instances: of("instances"), starts: of("starts") })
       }
+      case "/reads":
+        return Response.json(counts.get(`reads ${storeId}`) ?? 0)
       case "/heard":
         return Response.json(heard.get(storeId) ?? [])
       case "/break":
